@@ -1,0 +1,226 @@
+"""The scoring server as azmlinfsrv's workers see it: one uvicorn child, however many of them there are."""
+
+import fcntl
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import IO
+
+START_TIMEOUT_S = 120.0
+# Below gunicorn's 30 s for a worker's end; requests end after 5 s where deployment.yml does not say otherwise.
+DRAIN_TIMEOUT_S = 20.0
+KILL_AFTER_DRAIN_S = 3.0
+# Longer than the proxy before the container keeps a connection for reuse, so that the proxy is the one who closes it.
+KEEP_ALIVE_TIMEOUT_S = 75
+PROBE_TIMEOUT_S = 2.0
+PROBE_INTERVAL_S = 0.05
+LAST_LINES = 20
+
+logger = logging.getLogger(__name__)
+
+
+class ApiServerError(Exception):
+    """The scoring server could not be started."""
+
+
+class ApiServer:
+    """uvicorn with service.engine.api_engine in a child process.
+
+    Of several instances for one port on one machine, a single one starts the child; the others wait until it answers.
+    The child ends with the process that started it. `on_unexpected_end` is called, in a thread, with the exit code of a
+    child that was ready and ended without terminate(); minus the signal's number where a signal ended it.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        app_root: Path,
+        on_unexpected_end: Callable[[int], None],
+        start_timeout_s: float = START_TIMEOUT_S,
+        drain_timeout_s: float = DRAIN_TIMEOUT_S,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._app_root = app_root
+        self._on_unexpected_end = on_unexpected_end
+        self._start_timeout_s = start_timeout_s
+        self._drain_timeout_s = drain_timeout_s
+        self._lock = PortLock(port)
+        self._owner_pid: int | None = None
+        self._child: subprocess.Popen[str] | None = None
+        self._watcher: threading.Thread | None = None
+        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._ready = threading.Event()
+        self._ended = threading.Event()
+        self._terminating = threading.Event()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None in an instance that started none."""
+        return self._child.pid if self._child else None
+
+    def start(self) -> None:
+        """Return when the scoring server answers.
+
+        Raises ApiServerError, with the child's last log lines, where it ends or does not answer in time.
+        """
+        deadline = time.monotonic() + self._start_timeout_s
+        while time.monotonic() < deadline:
+            if self._lock.acquire():
+                self._start_child()
+                self._wait_until_ready(deadline)
+                return
+            if self._probe() is not None:
+                logger.info("another worker's scoring server answers on %d", self._port)
+                return
+            time.sleep(PROBE_INTERVAL_S)
+        raise ApiServerError(
+            f"api server: another worker holds port {self._port}, and nothing answers on it "
+            f"(waited {self._start_timeout_s:g} s); see its log lines"
+        )
+
+    def is_alive(self) -> bool:
+        """Say whether the child of this instance runs."""
+        return self._child is not None and not self._ended.is_set()
+
+    def terminate(self) -> None:
+        """End the child after its requests in flight; does nothing where this process started none."""
+        if self._child is None or self._owner_pid != os.getpid() or self._watcher is None:
+            return
+        self._terminating.set()
+        if not self._ended.is_set():
+            logger.info("ending uvicorn on PID %d when its requests are answered", self._child.pid)
+            self._child.terminate()
+        if not self._ended.wait(self._drain_timeout_s + KILL_AFTER_DRAIN_S):
+            logger.error("uvicorn on PID %d did not end in time; killing it", self._child.pid)
+            self._child.kill()
+        self._watcher.join()
+        self._lock.release()
+
+    def _start_child(self) -> None:
+        self._owner_pid = os.getpid()
+        self._child = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "uvicorn", "--factory", "service.engine.api_engine:app"),
+                *("--host", self._host, "--port", str(self._port)),
+                *("--loop", "uvloop", "--http", "httptools", "--lifespan", "on"),
+                *(
+                    "--no-access-log",
+                    "--no-server-header",
+                    "--log-config",
+                    str(Path(__file__).with_name("logging.json")),
+                ),
+                *("--timeout-keep-alive", str(KEEP_ALIVE_TIMEOUT_S)),
+                *("--timeout-graceful-shutdown", str(round(self._drain_timeout_s))),
+            ],
+            cwd=self._app_root,
+            env={**os.environ, "API_SERVER_PARENT_PID": str(os.getpid())},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            # The lock lives as long as the child does, even where this process is killed before it.
+            pass_fds=(self._lock.fileno(),),
+            # Ctrl-C and a signal to the whole group reach this process alone, which then drains the child.
+            process_group=0,
+        )
+        logger.info("uvicorn started as a child on PID %d for port %d", self._child.pid, self._port)
+        self._watcher = threading.Thread(target=self._watch, args=(self._child,), name="uvicorn-watcher", daemon=True)
+        self._watcher.start()
+
+    def _watch(self, child: subprocess.Popen[str]) -> None:
+        if child.stdout is not None:
+            self._forward(child.stdout)
+        exit_code = child.wait()
+        self._ended.set()
+        if self._ready.is_set() and not self._terminating.is_set():
+            self._on_unexpected_end(exit_code)
+
+    def _forward(self, lines: IO[str]) -> None:
+        with lines:
+            for line in lines:
+                self._last_lines.append(line)
+                sys.stdout.write(line)
+                sys.stdout.flush()
+
+    def _wait_until_ready(self, deadline: float) -> None:
+        while self._probe() != self.pid:
+            if self._ended.is_set() or time.monotonic() >= deadline:
+                self._give_up()
+            self._ended.wait(PROBE_INTERVAL_S)
+        self._ready.set()
+        if self._ended.is_set():
+            self._give_up()
+        logger.info("ready on %d (PID %d)", self._port, self.pid)
+
+    def _give_up(self) -> None:
+        ended = self._ended.is_set()
+        self.terminate()
+        exit_code = self._child.returncode if self._child else None
+        what = f"ended with exit code {exit_code} before it was ready" if ended else "did not answer in time"
+        raise ApiServerError(
+            f"api server: uvicorn for port {self._port} {what} (limit {self._start_timeout_s:g} s); "
+            f"its last lines:\n{''.join(self._last_lines)}"
+        )
+
+    def _probe(self) -> int | None:
+        """Return the process id that `GET /` answers 200 with; None where it does not."""
+        host = "127.0.0.1" if self._host == "0.0.0.0" else self._host  # noqa: S104 - compared, not bound
+        connection = HTTPConnection(host, self._port, timeout=PROBE_TIMEOUT_S)
+        try:
+            connection.request("GET", "/")
+            response = connection.getresponse()
+            body = response.read()
+            return int(json.loads(body)["pid"]) if response.status == 200 else None  # noqa: PLR2004 - the platform's own success
+        except (OSError, HTTPException, ValueError, KeyError, TypeError):
+            return None
+        finally:
+            connection.close()
+
+
+class PortLock:
+    """Held by one process and its child for each port; the kernel lets go of it when both have ended."""
+
+    def __init__(self, port: int) -> None:
+        self._path = Path(tempfile.gettempdir()) / f"api-server-{os.getuid()}-{port}.lock"
+        self._descriptor: int | None = None
+
+    def fileno(self) -> int:
+        """Return the descriptor that a child inherits."""
+        if self._descriptor is None:
+            raise ValueError(f"port lock: {self._path} is not held")
+        return self._descriptor
+
+    def acquire(self) -> bool:
+        """Say whether the lock is held now; does not wait."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        # Its last holder may have removed the file between the two calls.
+        if not self._path.exists() or not os.path.samestat(os.fstat(descriptor), self._path.stat()):
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Let go of the lock and remove its file; does nothing where it is not held."""
+        if self._descriptor is not None:
+            self._path.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = None
