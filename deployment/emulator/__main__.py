@@ -1,0 +1,64 @@
+"""`python -m deployment.emulator`: Azure ML's managed online endpoints on this machine."""
+
+import logging
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from deployment.emulator.containers import ContainerRuntime
+from deployment.emulator.probes import Pace
+from deployment.emulator.processes import ProcessRuntime
+from deployment.emulator.runtime import Runtime
+from deployment.emulator.server import Settings, StateDirInUseError, serve
+
+
+class RuntimeName(StrEnum):
+    """Behind what a deployment's instances run."""
+
+    CONTAINERS = "containers"
+    PROCESSES = "processes"
+
+
+def main(
+    *,
+    state_dir: Annotated[Path, typer.Option(help="Folder for the certificate, the traffic log and instance logs.")],
+    runtime: Annotated[RuntimeName, typer.Option(help="Run instances as containers or as processes.")],
+    bundles: Annotated[
+        Path | None, typer.Option(help="Folder of the bundles, one folder for each digest; for processes.")
+    ] = None,
+    env_file: Annotated[
+        Path | None, typer.Option(help="Write the variables to export here once ready; removed at the end.")
+    ] = None,
+    real_delays: Annotated[
+        bool, typer.Option("--real-delays", help="Wait the probes' initial delay and period as the platform does.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Make the traffic split repeatable.")] = None,
+) -> None:
+    """Serve Azure ML's control plane and data plane on loopback until SIGINT or SIGTERM.
+
+    Prints the environment variables with which the unmodified azure-ai-ml SDK talks to it.
+    """
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    if runtime is RuntimeName.PROCESSES and bundles is None:
+        raise typer.BadParameter("the process runtime needs the folder of the bundles", param_hint="--bundles")
+
+    def new_runtime(logs_dir: Path, emulator_id: str) -> Runtime:
+        if bundles is not None and runtime is RuntimeName.PROCESSES:
+            return ProcessRuntime(bundles.resolve(), logs_dir, emulator_id)
+        return ContainerRuntime(logs_dir, emulator_id)
+
+    pace = Pace(real_delays=True, grace_s=30.0) if real_delays else Pace()
+    settings = Settings(state_dir=state_dir, new_runtime=new_runtime, env_file=env_file, pace=pace, seed=seed)
+    try:
+        uvloop.run(serve(settings, announce=lambda lines: typer.echo(lines, nl=False)))
+    except StateDirInUseError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,64 @@
+"""All that runs: which colour serves each deployment, and which one's logs are the latest."""
+
+import asyncio
+from collections.abc import Callable
+
+from deployment.emulator.colour import Colour
+from deployment.emulator.entities import Deployment
+
+Key = tuple[str, str]
+
+
+class Colours:
+    """Makes what runs agree with what deployments say."""
+
+    def __init__(self, new_colour: Callable[[Deployment], Colour]) -> None:
+        self._new_colour = new_colour
+        self._serving: dict[Key, Colour] = {}
+        self._latest: dict[Key, Colour] = {}
+
+    def serving(self, endpoint_name: str, deployment_name: str) -> Colour | None:
+        """Answer the colour that requests to this deployment go to, ready or not."""
+        return self._serving.get((endpoint_name, deployment_name))
+
+    def latest(self, endpoint_name: str, deployment_name: str) -> Colour | None:
+        """Answer the colour that was started last for this deployment, even if it failed: its logs say why."""
+        return self._latest.get((endpoint_name, deployment_name))
+
+    async def apply(self, deployment: Deployment) -> None:
+        """Make this deployment run; raises ProvisioningError, and what ran before then still runs.
+
+        A change that the container cannot see (tags, request settings, probes) starts nothing anew.
+        """
+        key = (deployment.endpoint_name, deployment.name)
+        before = self._serving.get(key)
+        if before is not None and before.ready and _container(before.deployment) == _container(deployment):
+            before.deployment = deployment
+            return
+        colour = self._new_colour(deployment)
+        self._latest[key] = colour
+        if before is None:
+            self._serving[key] = colour
+        await colour.bring_up()
+        self._serving[key] = colour
+        if before is not None:
+            await before.shut_down()
+
+    async def remove(self, endpoint_name: str, deployment_name: str) -> None:
+        """End what runs for a deployment, pending requests first; idempotent."""
+        key = (endpoint_name, deployment_name)
+        colour = self._serving.get(key)
+        if colour is not None:
+            await colour.shut_down()
+        self._serving.pop(key, None)
+        self._latest.pop(key, None)
+
+    async def close(self) -> None:
+        """End all colours, side by side."""
+        await asyncio.gather(*(colour.shut_down() for colour in self._serving.values()))
+        self._serving.clear()
+        self._latest.clear()
+
+
+def _container(deployment: Deployment) -> object:
+    return deployment.environment.image, dict(deployment.environment_variables), deployment.routes

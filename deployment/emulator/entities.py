@@ -1,0 +1,169 @@
+"""What exists in the workspace, as immutable values; a change is a new value saved in the store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from deployment.emulator.provisioning import State
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The one workspace of an emulator."""
+
+    subscription_id: str = "00000000-0000-0000-0000-000000000000"
+    resource_group: str = "local"
+    name: str = "local"
+    location: str = "local"
+    workspace_id: str = "11111111-1111-1111-1111-111111111111"
+
+    @property
+    def arm_id(self) -> str:
+        """ARM id of the workspace."""
+        group = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+        return f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
+
+    @property
+    def location_id(self) -> str:
+        """ARM id of the location, under which the operations are found."""
+        provider = f"/subscriptions/{self.subscription_id}/providers/Microsoft.MachineLearningServices"
+        return f"{provider}/locations/{self.location}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One HTTP route of the container."""
+
+    path: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceRoutes:
+    """Where the platform finds the container's probes and its scoring route.
+
+    The defaults are those of Azure ML's own inference images (nginx on 5001).
+    """
+
+    liveness: Route = Route("/", 5001)
+    readiness: Route = Route("/", 5001)
+    scoring: Route = Route("/score", 5001)
+
+    @property
+    def ports(self) -> frozenset[int]:
+        """Every container port the platform has to reach."""
+        return frozenset({self.liveness.port, self.readiness.port, self.scoring.port})
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSettings:
+    """When a probe is sent and how many answers decide; the defaults are the platform's."""
+
+    initial_delay_s: float = 10.0
+    period_s: float = 10.0
+    timeout_s: float = 2.0
+    success_threshold: int = 1
+    failure_threshold: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSettings:
+    """How the data plane treats requests to a deployment; the defaults are the platform's."""
+
+    request_timeout_s: float = 5.0
+    max_concurrent_requests_per_instance: int = 1
+    max_queue_wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A version of an environment: an image and the routes in it."""
+
+    name: str
+    version: str
+    image: str
+    is_anonymous: bool
+    routes: InferenceRoutes | None
+    tags: Mapping[str, str]
+    description: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The two keys of an endpoint; either opens it."""
+
+    primary: str = field(repr=False)
+    secondary: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An online endpoint; traffic maps deployment names to whole percents."""
+
+    name: str
+    tags: Mapping[str, str]
+    description: str | None
+    identity_type: str
+    public_network_access: str
+    properties: Mapping[str, str]
+    traffic: Mapping[str, int]
+    keys: Keys
+    state: State
+    created_at: datetime
+    modified_at: datetime
+    operation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """An online deployment of one instance."""
+
+    endpoint_name: str
+    name: str
+    environment: Environment
+    environment_variables: Mapping[str, str]
+    request_settings: RequestSettings
+    liveness_probe: ProbeSettings
+    readiness_probe: ProbeSettings
+    instance_type: str
+    tags: Mapping[str, str]
+    description: str | None
+    properties: Mapping[str, str]
+    egress_public_network_access: str
+    state: State
+    created_at: datetime
+    modified_at: datetime
+    operation_id: str = ""
+
+    @property
+    def routes(self) -> InferenceRoutes:
+        """Where the container answers."""
+        return self.environment.routes or InferenceRoutes()
+
+    @property
+    def max_pending_requests(self) -> int:
+        """How many requests may be under way before the platform answers 429 (one instance)."""
+        return 2 * self.request_settings.max_concurrent_requests_per_instance
+
+
+class OperationStatus(StrEnum):
+    """How a long-running operation stands, in ARM's words."""
+
+    IN_PROGRESS = "InProgress"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A long-running operation; the error code and message are set when it failed."""
+
+    id: str
+    status: OperationStatus
+    started_at: datetime
+    ended_at: datetime | None = None
+    error_code: str = ""
+    error_message: str = ""

@@ -1,0 +1,45 @@
+"""The platform's documented rules on names and traffic."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from deployment.emulator.entities import Deployment
+from deployment.emulator.errors import BadRequestError
+from deployment.emulator.provisioning import State, wire_state
+
+NAME = re.compile(r"[a-zA-Z](?:-?[a-zA-Z0-9])*")
+NAME_LENGTHS = range(3, 33)
+WHOLE_PERCENT = 100
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raise BadRequestError unless the name has 3 to 32 letters, digits and single dashes, a letter first."""
+    if len(name) not in NAME_LENGTHS or NAME.fullmatch(name) is None:
+        raise BadRequestError(
+            f"{kind} '{name}': the name is not allowed ({len(name)} characters vs 3 to 32); start with a letter,"
+            " use letters, digits and single dashes, and end with a letter or a digit"
+        )
+
+
+def check_traffic(wanted: Mapping[str, int], current: Mapping[str, int], deployments: Sequence[Deployment]) -> None:
+    """Raise BadRequestError unless the split can be routed.
+
+    Each share is 0 to 100 and all together are 0 or 100; each names an existing deployment; a deployment whose
+    share grows has Succeeded. A share that shrinks or stays is always allowed: rolling back must be.
+    """
+    for name, percent in wanted.items():
+        if not 0 <= percent <= WHOLE_PERCENT:
+            raise BadRequestError(f"traffic of '{name}': out of range ({percent} vs 0 to 100); give a whole percent")
+    total = sum(wanted.values())
+    if total not in (0, WHOLE_PERCENT):
+        raise BadRequestError(f"traffic: the shares do not add up ({total} vs 0 or 100); change them together")
+    states = {deployment.name: deployment.state for deployment in deployments}
+    for name, percent in wanted.items():
+        if name not in states:
+            known = ", ".join(sorted(states)) or "none"
+            raise BadRequestError(f"traffic: deployment '{name}' does not exist (known: {known}); deploy it first")
+        if percent > current.get(name, 0) and states[name] is not State.SUCCEEDED:
+            raise BadRequestError(
+                f"traffic of '{name}': the deployment is not ready (provisioningState {wire_state(states[name])}"
+                " vs Succeeded); wait for it or re-create it"
+            )

@@ -1,0 +1,57 @@
+"""The port behind which instances run: as containers, or as processes where there is no Docker Engine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSpec:
+    """What to run: an image that was pulled, its environment, and the container ports that must be reachable."""
+
+    instance_id: str
+    image: str
+    environment_variables: Mapping[str, str]
+    scoring_port: int
+    ports: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """What was started: the host port on 127.0.0.1 behind each container port."""
+
+    instance_id: str
+    host_ports: Mapping[int, int]
+
+
+class Runtime(Protocol):
+    """Runs instances of images on this machine, reachable on 127.0.0.1 alone.
+
+    An instance is running from `start` until it exits or is stopped; its output can be read from `start` on and
+    after its end too, until the emulator's state folder is removed. No method raises for an instance that has
+    already ended.
+    """
+
+    async def pull(self, image: str) -> str:
+        """Answer what `start` takes for this image reference; raises ImagePullError when it cannot be had."""
+        ...
+
+    async def start(self, spec: InstanceSpec) -> Instance:
+        """Start an instance and return at once; raises ProvisioningError when it cannot even be started."""
+        ...
+
+    async def exit_code(self, instance_id: str) -> int | None:
+        """Answer None while the instance runs, otherwise how it ended."""
+        ...
+
+    async def logs(self, instance_id: str, tail: int) -> str:
+        """Answer the last lines of the instance's output; empty when there is none."""
+        ...
+
+    async def stop(self, instance_id: str, grace_s: float) -> None:
+        """Ask the instance to end (SIGTERM), and after the grace period end it with all it started; idempotent."""
+        ...
+
+    async def remove_all(self) -> None:
+        """End and remove everything that carries this emulator's id, of this run or an earlier one; idempotent."""
+        ...

@@ -1,0 +1,53 @@
+"""A server small enough to be the whole of a bundle: it says its name, echoes, answers any status, sleeps, exits."""
+
+import json
+import os
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    """`/` is the probe; `/status/N` answers N; `/sleep/S` answers after S seconds; `/exit` ends the process."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer a GET."""
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        """Answer a POST."""
+        self._answer(self.rfile.read(int(self.headers.get("content-length", "0"))))
+
+    def _answer(self, body: bytes) -> None:
+        status = 200
+        verb, _, value = self.path.partition("?")[0].strip("/").partition("/")
+        if verb == "status":
+            status = int(value)
+        elif verb == "sleep":
+            time.sleep(float(value))
+            print(f"slept {value}", flush=True)
+        elif verb == "exit":
+            os._exit(7)
+        content = json.dumps(
+            {
+                "name": os.environ.get("NAME", ""),
+                "path": self.path,
+                "body": body.decode(),
+                "headers": {name.lower(): value for name, value in self.headers.items()},
+                "variables": sorted(os.environ),
+                "process_id": os.getpid(),
+            }
+        ).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(content)))
+        self.send_header("x-model-version", "7")
+        self.end_headers()
+        self.wfile.write(content)
+
+
+if __name__ == "__main__":
+    print("tiny server starts", flush=True)
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
