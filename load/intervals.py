@@ -1,0 +1,81 @@
+"""Quantiles and error ratios with the bounds that a decision needs."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from load.rows import Floats, Integers
+
+CHUNK_CELLS = 4_000_000  # resamples x samples that are held at once: 32 MB
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One deployment's latencies and the time block each belongs to; both arms of a pair number the blocks alike."""
+
+    latency_ms: Floats
+    block: Integers
+
+
+def quantile(values: Floats, share: float) -> float:
+    """Return the smallest value that at least `share` of the values do not exceed (nearest rank)."""
+    ordered = np.sort(values)
+    return float(ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)])
+
+
+def resample_blocks(blocks: int, resamples: int, seed: int) -> Integers:
+    """Return resamples x blocks: how often each block was drawn, with replacement, in each resample."""
+    return np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), size=resamples)
+
+
+def resampled_quantiles(arm: Arm, draws: Integers, shares: tuple[float, ...]) -> Floats:
+    """Return shares x resamples: the arm's quantiles in each resample (NaN where it drew no sample of the arm).
+
+    Both arms are given the same draws, so that a drift or a stall that both lived through cancels out.
+    """
+    order = np.argsort(arm.latency_ms, kind="stable")
+    values, block = arm.latency_ms[order], arm.block[order]
+    result = np.full((len(shares), len(draws)), np.nan)
+    step = max(1, CHUNK_CELLS // max(1, len(values)))
+    for start in range(0, len(draws), step):
+        weight = np.cumsum(draws[start : start + step][:, block], axis=1)
+        for row, share in enumerate(shares):
+            total = weight[:, -1:]
+            index = np.argmax(weight >= np.ceil(share * total - 1e-9), axis=1)
+            result[row, start : start + step] = np.where(total[:, 0] > 0, values[index], np.nan)
+    return result
+
+
+def bounds(resampled: Floats, confidence: float) -> tuple[float, float]:
+    """Return the lower and the upper bound, each one-sided at `confidence`."""
+    lower, upper = np.nanquantile(resampled, [1 - confidence, confidence])
+    return float(lower), float(upper)
+
+
+def binomial_bounds(failures: int, trials: int, confidence: float) -> tuple[float, float]:
+    """Return Clopper and Pearson's lower and upper bound of a ratio, each one-sided at `confidence`."""
+    tail = 1 - confidence
+    lower = 0.0 if failures == 0 else solve(lambda p: 1 - binomial_cdf(failures - 1, trials, p) - tail)
+    upper = 1.0 if failures == trials else solve(lambda p: tail - binomial_cdf(failures, trials, p))
+    return lower, upper
+
+
+def binomial_cdf(successes: int, trials: int, p: float) -> float:
+    """Return the probability of at most so many successes in so many trials."""
+    if p in {0.0, 1.0}:
+        return float(p == 0.0 or successes >= trials)
+    log_factorial = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, trials + 1)))))
+    k = np.arange(successes + 1)
+    log_choose = log_factorial[trials] - log_factorial[k] - log_factorial[trials - k]
+    return float(min(1.0, np.exp(log_choose + k * math.log(p) + (trials - k) * math.log1p(-p)).sum()))
+
+
+def solve(rising: Callable[[float], float]) -> float:
+    """Return where in 0..1 a function that rises from below zero to above it crosses zero."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
+    return high

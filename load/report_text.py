@@ -1,0 +1,59 @@
+"""Numbers and times as both reports write them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from load.verdict import Criterion, Layer
+
+MARKS = {True: "yes", False: "no", None: ""}
+MINUS = "\N{MINUS SIGN}"
+OPERATORS = {"<=": "≤", ">=": "≥"}
+
+
+def number(value: float | None, unit: str) -> str:
+    """Return a value with its unit; nothing where there is no value."""
+    if value is None:
+        return ""
+    match unit:
+        case "ms":
+            return f"{value:.1f} ms" if abs(value) < 100 else f"{value:.0f} ms"  # noqa: PLR2004 - digits that matter
+        case "ratio":
+            return f"{value:.2%}" if value < 0.1 else f"{value:.1%}"  # noqa: PLR2004 - digits that matter
+        case _:
+            return f"{value:g}"
+
+
+def limit(criterion: Criterion) -> str:
+    """Return `≤ 30.0 ms`, or `≤ +30.0 ms` where a difference is limited."""
+    sign = "+" if is_difference(criterion) else ""
+    return f"{OPERATORS[criterion.operator]} {sign}{number(criterion.limit, criterion.unit)}"
+
+
+def change(criterion: Criterion) -> str:
+    """Return what was compared with the limit, and its bounds where it has any."""
+    if criterion.measured is None:
+        return ""
+    sign = signed if is_difference(criterion) else number
+    text = sign(criterion.measured, criterion.unit)
+    if criterion.interval is not None:
+        lower, upper = criterion.interval
+        text += f" ({sign(lower, criterion.unit)} to {sign(upper, criterion.unit)})"
+    return text
+
+
+def signed(value: float, unit: str) -> str:
+    return f"{'+' if value >= 0 else MINUS}{number(abs(value), unit)}"
+
+
+def is_difference(criterion: Criterion) -> bool:
+    return criterion.layer is Layer.RELATIVE
+
+
+def share_of_traffic(traffic: Mapping[str, int]) -> str:
+    """Return `blue 90 %, green 10 %`."""
+    return ", ".join(f"{name} {percent} %" for name, percent in traffic.items() if percent)
+
+
+def clock(at: datetime) -> str:
+    """Return the time of day in UTC."""
+    return at.astimezone(UTC).strftime("%H:%M:%S")
