@@ -1,0 +1,35 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lock emulator env
+
+# The demo's second model: good is promoted, slow and wrong are refused.
+CANDIDATE ?= good
+# auto, containers or processes
+RUNTIME ?= auto
+# Further arguments for pytest: make test ARGS="tests/unit -k gate"
+ARGS ?=
+
+PYTHON_IN_VENV := .venv/bin/python
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: env ## a whole release on this machine, from training to 100 % (CANDIDATE=slow or wrong: a refusal)
+	@$(PYTHON_IN_VENV) -m deployment demo --candidate $(CANDIDATE) --runtime $(RUNTIME)
+
+test: env ## all tests; those of containers need a Docker Engine (CI=true installs one)
+	@$(PYTHON_IN_VENV) -m pytest $(ARGS)
+
+lint: env ## formatting, types, and the linters of shell, Dockerfile and workflows
+	@scripts/lint.sh
+
+format: env ## let ruff format and mend what it can
+	@.venv/bin/ruff check --fix --quiet . && .venv/bin/ruff format .
+
+emulator: env ## an emulated Azure ML to point any azure-ai-ml program at
+	@$(PYTHON_IN_VENV) -m deployment emulate --state-dir .demo/emulator --bundles .demo/bundles
+
+lock: ## write requirements/*.txt anew from pyproject.toml (needs uv on PATH)
+	@scripts/lock.sh
+
+env:
+	@scripts/environment.sh

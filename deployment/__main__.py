@@ -1,0 +1,3 @@
+from deployment.cli import main
+
+main()

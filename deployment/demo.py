@@ -1,0 +1,176 @@
+"""`make demo`: a release from training to 100 % traffic (or to its refusal) on this machine alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from threading import Event
+from time import monotonic
+
+from rich.console import Console
+
+from deployment.background import BackgroundClient
+from deployment.display import LiveDisplay, make_console, print_result
+from deployment.golden import read_artefacts
+from deployment.image import build_bundle, build_image, choose_base_image, engine_answers
+from deployment.outcomes import EXIT_CLIENTS_FAILED, BadInputError, PlatformError
+from deployment.platform import Platform
+from deployment.release import Release, Result
+from deployment.releasing import Paths, git_sha, run_release, write_reports
+from deployment.scoring import ScoringClient
+from deployment.settings import ReleaseSettings, read_settings
+
+IMAGE_NAME = "diabetes-byoc"
+ARTEFACTS = Path("artifacts")
+EMULATOR_START_TIMEOUT_S = 60
+EMULATOR_STOP_TIMEOUT_S = 60
+
+
+class Candidate(StrEnum):
+    """The second model: one to promote and two to refuse."""
+
+    GOOD = "good"
+    SLOW = "slow"
+    WRONG = "wrong"
+
+
+class Runtime(StrEnum):
+    """What the colours are."""
+
+    AUTO = "auto"
+    CONTAINERS = "containers"
+    PROCESSES = "processes"
+
+
+def run_demo(candidate: Candidate, runtime: Runtime, paths: Paths) -> int:
+    """Train, build, release version 1, then release the candidate beside a client that never stops; return the exit code."""
+    console = make_console()
+    settings = read_settings(paths.settings_file, profile="demo")
+    runtime = choose_runtime(console, runtime)
+    started_s = monotonic()
+    with tempfile.TemporaryDirectory(prefix="byoc-demo-") as folder, LiveDisplay(console) as display:
+        bundles = Path(folder, "bundles")
+        releases = [
+            make_release(display, version, variant, runtime, bundles)
+            for version, variant in (("1", Candidate.GOOD), ("2", candidate))
+        ]
+        display.started("starting the emulator of Azure ML")
+        with emulator(Path(folder), bundles, runtime) as environment:
+            display.said(f"emulator of Azure ML: {environment['ARM_CLOUD_METADATA_URL'].split('/metadata')[0]}")
+            platform = connect(environment, paths)
+            release_first(platform, settings, releases[0], paths, display)
+            result, background = release_candidate(platform, settings, releases[1], paths, display)
+    facts = {"runtime": f"{runtime} on this machine, emulated Azure ML", "background client": background.summary()}
+    written = write_reports(result, settings, releases[1], paths, facts)
+    rows = {**facts, "took": f"{monotonic() - started_s:.0f} s", **written}
+    print_result(console, result, rows)
+    return EXIT_CLIENTS_FAILED if background.failures else result.outcome.exit_code
+
+
+def choose_runtime(console: Console, runtime: Runtime) -> Runtime:
+    """Take containers where a Docker Engine answers, processes elsewhere, and say so."""
+    answers = engine_answers()
+    if runtime is Runtime.CONTAINERS and not answers:
+        raise BadInputError("runtime: no Docker Engine answers; start one, or choose --runtime processes")
+    if runtime is Runtime.AUTO:
+        runtime = Runtime.CONTAINERS if answers else Runtime.PROCESSES
+    explained = {
+        Runtime.CONTAINERS: "containers of the image that this demo builds (a Docker Engine answers)",
+        Runtime.PROCESSES: "processes of the same code, each on ports of its own (no Docker Engine is used)",
+    }
+    console.print(f"Colours are {explained[runtime]}.", markup=False)
+    return runtime
+
+
+def make_release(
+    display: LiveDisplay, version: str, variant: Candidate, runtime: Runtime, bundles: Path
+) -> Release:
+    """Train a model version and put it into an image (or a bundle of processes), addressed by digest."""
+    display.started(f"training model {version}")
+    model_dir = ARTEFACTS / f"demo-{version}"
+    alpha = {"1": "1", "2": "10"}[version]
+    train = [sys.executable, "-m", "model", "train", "--version", version, "--alpha", alpha, "--variant", variant]
+    trained = subprocess.run([*train, "--output", str(model_dir)], check=True, capture_output=True, text=True)
+    display.said(trained.stdout.strip())
+    display.started(f"building the image with model {version}")
+    if runtime is Runtime.CONTAINERS:
+        image = build_image(
+            model_dir=model_dir,
+            name=IMAGE_NAME,
+            base_image=choose_base_image(),
+            revision=git_sha(),
+            on_line=lambda line: display.started(f"building the image with model {version}: {line[:60]}"),
+        )
+    else:
+        image = build_bundle(model_dir=model_dir, bundles_dir=bundles, name=IMAGE_NAME)
+    display.said(f"image with model {version}: {image}")
+    release_id = f"demo-{version}-{variant}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    return Release(release_id, image, read_artefacts(model_dir), git_sha())
+
+
+@contextmanager
+def emulator(folder: Path, bundles: Path, runtime: Runtime) -> Iterator[Mapping[str, str]]:
+    """Run the emulator in a process of its own and yield the environment that leads the SDK to it."""
+    env_file, log = folder / "emulator.env", folder / "emulator.log"
+    bundles.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "deployment.emulator", "--state-dir", str(folder / "emulator")]
+    command += ["--runtime", runtime, "--bundles", str(bundles), "--env-file", str(env_file)]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        wait_for_file(env_file, process, log)
+        yield dict(line.split("=", 1) for line in env_file.read_text(encoding="utf-8").splitlines())
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(EMULATOR_STOP_TIMEOUT_S)
+
+
+def wait_for_file(path: Path, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline_s = monotonic() + EMULATOR_START_TIMEOUT_S
+    while not path.exists():
+        if process.poll() is not None or monotonic() > deadline_s:
+            tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-10:])
+            raise PlatformError(f"emulator: it did not start (exit code {process.poll()}); its last lines:\n{tail}")
+        Event().wait(0.05)
+
+
+def connect(environment: Mapping[str, str], paths: Paths) -> Platform:
+    """Lead the SDK to the emulator, by environment variables alone, and only then import it.
+
+    `import azure.ai.ml` already asks for the cloud's metadata.
+    """
+    os.environ.update(environment)
+    from deployment.azureml import AzureML, workspace_from  # noqa: PLC0415 - the environment has to come first
+
+    return AzureML(
+        workspace_from(os.environ), endpoint_file=paths.endpoint_file, deployment_file=paths.deployment_file
+    )
+
+
+def release_first(
+    platform: Platform, settings: ReleaseSettings, release: Release, paths: Paths, display: LiveDisplay
+) -> None:
+    """Give the endpoint a live deployment to compare with."""
+    result = run_release(platform, settings, release, paths, display)
+    if result.outcome.exit_code:
+        raise PlatformError(f"first release: {result.outcome}: {result.sentence}")
+
+
+def release_candidate(
+    platform: Platform, settings: ReleaseSettings, release: Release, paths: Paths, display: LiveDisplay
+) -> tuple[Result, BackgroundClient]:
+    """Release the candidate while a client keeps asking the endpoint's own route."""
+    endpoint = platform.observe()
+    if endpoint is None:
+        raise PlatformError("endpoint: it vanished after the first release")
+    bodies = [request.body for request in release.model.golden.requests]
+    with ScoringClient(endpoint.scoring_uri, platform.endpoint_key()) as client:
+        with BackgroundClient(client, bodies) as background:
+            result = run_release(platform, settings, release, paths, display)
+        return result, background

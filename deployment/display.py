@@ -1,0 +1,83 @@
+"""What a person sees while a release runs: a line for everything that has happened, and one that says what is going on."""
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from load.measure import Progress as LoadProgress
+from load.report import JournalEntry
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from deployment.outcomes import Outcome
+from deployment.platform import describe_traffic
+from deployment.release import Result
+
+
+def make_console() -> Console:
+    """Return a console bound to this stdout, which stays visible while the SDK's own output is redirected."""
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+
+
+class LiveDisplay:
+    """A Watcher for the terminal; where there is no terminal, plain lines."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[detail]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._progress.add_task("starting", total=None, detail="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def started(self, what: str) -> None:
+        self._progress.reset(self._task, description=what, total=None, detail="")
+
+    def said(self, line: str) -> None:
+        """Show a line that is not part of a release's journal."""
+        self._console.print(f"  {line}", markup=False)
+
+    def recorded(self, entry: JournalEntry) -> None:
+        mark = {True: "verified ", False: "NOT VERIFIED ", None: ""}[entry.verified]
+        self._console.print(f"  [dim]{entry.at:%H:%M:%S}[/dim] [cyan]{entry.phase:<11}[/cyan]", end=" ")
+        self._console.print(f"{mark}{entry.event}", markup=False)
+
+    def measured(self, progress: LoadProgress) -> None:
+        self._progress.update(
+            self._task,
+            total=progress.total_s,
+            completed=progress.elapsed_s,
+            detail=f"{progress.pairs} pairs, {progress.errors} errors",
+        )
+
+
+def print_result(console: Console, result: Result, rows: dict[str, str]) -> None:
+    """Print what happened as a table, then the verdict and what to do next."""
+    table = Table(show_header=False, box=None, padding=(0, 2), title_justify="left")
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for label, value in {**rows, "traffic now": describe_traffic(result.traffic)}.items():
+        table.add_row(label, value)
+    console.print()
+    console.print(table)
+    colour = "green" if result.outcome is Outcome.PROMOTED else "red"
+    console.print(f"\n[bold {colour}]{result.outcome.upper()}[/bold {colour}]", end=" ")
+    console.print(result.sentence, markup=False)
+    console.print(result.next_action, markup=False)

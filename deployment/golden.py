@@ -1,0 +1,121 @@
+"""Golden requests: what a model was asked when it was trained, and what it answered then."""
+
+import json
+import math
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deployment.outcomes import BadInputError, Breach, Outcome
+from deployment.scoring import Answer, ScoringClient
+
+METADATA_FILE = "metadata.json"
+
+
+class GoldenRequest(BaseModel):
+    """One request body and the predictions that it must be answered with, one a row."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    body: dict[str, Any]
+    predictions: tuple[float, ...] = Field(min_length=1)
+
+
+class GoldenRequests(BaseModel):
+    """A model's golden requests; a prediction p matches its expectation e if |p - e| <= absolute + relative * |e|."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    absolute_tolerance: float = Field(ge=0)
+    relative_tolerance: float = Field(ge=0)
+    requests: tuple[GoldenRequest, ...] = Field(min_length=1)
+
+    def mismatch(self, request: GoldenRequest, answer: Answer) -> str | None:
+        """Say how the answer differs from what is expected; None where it does not."""
+        if not answer.ok:
+            return f"status {answer.status} ({abridge(answer.body)}) instead of 200"
+        if not is_list_of_numbers(answer.body) or len(answer.body) != len(request.predictions):
+            return f"{abridge(answer.body)} instead of a list of {len(request.predictions)} numbers"
+        for row, (predicted, expected) in enumerate(zip(answer.body, request.predictions, strict=True)):
+            if abs(predicted - expected) > self.absolute_tolerance + self.relative_tolerance * abs(expected):
+                return f"{predicted:.6g} instead of {expected:.6g} in row {row}"
+        return None
+
+
+@dataclass(frozen=True)
+class ModelArtefacts:
+    """A trained model's version and golden requests, as its folder holds them."""
+
+    name: str
+    version: str
+    golden_path: Path
+    golden: GoldenRequests
+
+
+@dataclass(frozen=True)
+class SmokeResult:
+    """One golden request's fate: what was wrong, or nothing."""
+
+    request_id: str
+    expected: str
+    answered: str
+    mismatch: str | None
+
+
+def read_artefacts(folder: Path) -> ModelArtefacts:
+    """Read a model's metadata and golden requests; raises BadInputError naming the file and the fault."""
+    path = folder / METADATA_FILE
+    try:
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        path = folder / metadata["golden_requests_file"]
+        golden = GoldenRequests.model_validate_json(path.read_text(encoding="utf-8"))
+        return ModelArtefacts(metadata["name"], metadata["version"], path, golden)
+    except (OSError, KeyError, TypeError, ValidationError, json.JSONDecodeError) as error:
+        raise BadInputError(
+            f"model artefacts: {path} cannot be read ({error}); make them with `python -m model train --output {folder}`"
+        ) from error
+
+
+def smoke(client: ScoringClient, golden: GoldenRequests, deployment: str) -> tuple[SmokeResult, ...]:
+    """Send every golden request to the deployment by name and compare what it answers."""
+    return tuple(check(client, golden, request, deployment) for request in golden.requests)
+
+
+def check(client: ScoringClient, golden: GoldenRequests, request: GoldenRequest, deployment: str) -> SmokeResult:
+    answer = client.score(request.body, deployment=deployment)
+    mismatch = golden.mismatch(request, answer)
+    if mismatch is None and answer.deployment != deployment:
+        mismatch = f"answered by {answer.deployment or 'nobody known'!r} instead of {deployment!r}"
+    return SmokeResult(request.id, abridge(list(request.predictions)), abridge(answer.body), mismatch)
+
+
+def refuse_if_wrong(results: tuple[SmokeResult, ...], deployment: str) -> None:
+    """Raise Breach if any golden request was answered wrongly."""
+    wrong = [result for result in results if result.mismatch is not None]
+    if wrong:
+        first = wrong[0]
+        raise Breach(
+            Outcome.REFUSED_BY_SMOKE,
+            f"{deployment} answered {len(wrong)} of {len(results)} golden requests wrongly: {first.request_id} got "
+            f"{first.mismatch}.",
+            "Compare the model that was deployed with the one that its golden requests were made with, then release anew.",
+        )
+
+
+def is_list_of_numbers(body: Any) -> bool:
+    return isinstance(body, list) and all(
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) for value in body
+    )
+
+
+def abridge(body: Any, *, most: int = 80) -> str:
+    """Return a body on one line, cut to `most` characters, numbers to six digits."""
+    if is_list_of_numbers(body):
+        shown = chain((f"{value:.6g}" for value in body[:6]), ("...",) if len(body) > 6 else ())  # noqa: PLR2004 - fits
+        return "[" + ", ".join(shown) + "]"
+    text = body if isinstance(body, str) else json.dumps(body)
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -1,0 +1,38 @@
+"""What is released, and how a release ended."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from load.gate import Verdict
+
+from deployment.golden import ModelArtefacts, SmokeResult
+from deployment.outcomes import Outcome
+from deployment.platform import Traffic
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is to be released: an image by digest, the model in it, and the commit they were made from."""
+
+    release_id: str
+    image: str
+    model: ModelArtefacts
+    git_sha: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a release ended: the outcome, the sentence that says why, what to do next, and what it was decided on.
+
+    `live` is the deployment that had the traffic before (None at a first release); `traffic` is what the release left.
+    """
+
+    outcome: Outcome
+    sentence: str
+    next_action: str
+    live: str | None
+    candidate: str
+    traffic: Traffic
+    smoke: tuple[SmokeResult, ...]
+    verdict: Verdict | None
+    rows_path: Path | None

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Every linter over everything it knows; all run, and the exit code tells whether any complained.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+export PATH="$PWD/.venv/bin:$PATH"
+
+complaints=()
+check() { # name, command
+  local name=$1
+  shift
+  if output=$("$@" 2>&1); then
+    printf '  ok    %s\n' "$name"
+  else
+    printf '  FAIL  %s\n%s\n' "$name" "$output"
+    complaints+=("$name")
+  fi
+}
+
+check "ruff check" ruff check .
+check "ruff format" ruff format --check .
+check "mypy" mypy
+check "shellcheck" shellcheck --severity=style scripts/*.sh .ci/run
+check "hadolint" hadolint --failure-threshold info service/Dockerfile
+check "actionlint" actionlint -no-color
+check "zizmor" zizmor --offline --persona=pedantic --no-progress --strict-collection --color=never .
+check "workflow schema" check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+check "workflow timeouts" check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+
+if ((${#complaints[@]})); then
+  printf 'lint: %s complained\n' "${complaints[*]}" >&2
+  exit 1
+fi

@@ -1,0 +1,51 @@
+"""release.toml: what it may say, and what it says when it may not."""
+
+from pathlib import Path
+
+import pytest
+from deployment.outcomes import BadInputError
+from deployment.settings import read_settings
+
+pytestmark = pytest.mark.unit
+
+SHIPPED = Path(__file__).parents[3] / "deployment" / "release.toml"
+
+
+def changed(tmp_path: Path, old: str, new: str) -> Path:
+    text = SHIPPED.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "release.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def test_the_shipped_settings_are_valid_with_and_without_the_demo_profile() -> None:
+    standard, demo = read_settings(SHIPPED), read_settings(SHIPPED, profile="demo")
+    assert standard.shift.steps_percent == demo.shift.steps_percent == (10, 50, 100)
+    assert demo.load.duration_s < standard.load.duration_s
+    assert demo.gate.slo_p95_ms == standard.gate.slo_p95_ms
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[10, 50, 100]", "[10, 50]", r"shift: .*must rise and end at 100, not \[10, 50\]"),
+        ("[10, 50, 100]", "[50, 10, 100]", r"must rise and end at 100, not \[50, 10, 100\]"),
+        ("probes_per_step = 300", "probes_per_step = 10", r"shift.probes_per_step: .*132 \(it is 10\)"),
+        ("slo_p95_ms = 200", "slo_p95_ms = -1", r"gate.slo_p95_ms: .*greater than 0 \(it is -1\)"),
+        ("slo_p95_ms = 200", "slo_p59_ms = 200", r"gate.slo_p59_ms: Extra inputs are not permitted"),
+        ("[shift]", "[shift", r"release.toml cannot be read"),
+    ],
+)
+def test_a_wrong_value_is_named_with_file_key_value_and_what_is_allowed(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    path = changed(tmp_path, old, new)
+    with pytest.raises(BadInputError, match=message) as error:
+        read_settings(path)
+    assert str(path) in str(error.value)
+
+
+def test_an_unknown_profile_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(BadInputError, match="has no profile 'production'; it has demo"):
+        read_settings(SHIPPED, profile="production")
