@@ -38,7 +38,8 @@ class ReleaseReport:
 
     `outcome` is a word or two for the banner (PROMOTED, REFUSED, ROLLED BACK, ...), `good` whether the candidate has
     the traffic; `sentence` says why, `next_action` what to do. `verdict` and `rows` are None where the release ended
-    before the load. `facts` are labels and values of the environment, shown in their order.
+    before the load. `live` had the traffic before (None at a first release). `facts` are
+    labels and values of the environment, shown in their order.
     """
 
     outcome: str
@@ -46,6 +47,8 @@ class ReleaseReport:
     sentence: str
     next_action: str
     endpoint: str
+    live: str | None
+    candidate: str
     finished_at: datetime
     verdict: Verdict | None = None
     rows: Rows | None = None

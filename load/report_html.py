@@ -1,0 +1,80 @@
+"""The report as one HTML page: no script, nothing fetched, readable on a phone, in the dark and on paper."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from load import charts, report_text
+from load.report_data import ReleaseReport
+from load.verdict import Criterion, Layer, Outcome
+
+TEMPLATES = Path(__file__).with_name("templates")
+BAR_WIDTH = 120
+SLO_CRITERION = "p95 within SLO"
+LIMIT_ROOM = 1.35  # a bar reaches this far beyond its limit, so that the limit is seen
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Where a measured value, its bounds and its limit lie on a bar, in units of its view box."""
+
+    value: float
+    lower: float
+    upper: float
+    limit: float
+
+
+def render_html(report: ReleaseReport) -> str:
+    """Return the whole page; everything that comes from outside is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {
+        name: getattr(report_text, name) for name in ("change", "clock", "limit", "number", "share_of_traffic")
+    }
+    criteria = report.verdict.criteria if report.verdict else ()
+    template = environment.get_template("report.html.j2")
+    return template.render(
+        report=report,
+        tone="good" if report.good else tone(report),
+        decisive=[(each, bar(each)) for each in criteria if each.layer is not Layer.VALIDITY],
+        validity=[each for each in criteria if each.layer is Layer.VALIDITY],
+        latency_charts=latency_charts(report),
+        traffic=charts.traffic_chart(report.journal, report.candidate),
+        box=charts,
+    )
+
+
+def tone(report: ReleaseReport) -> str:
+    """Return `bad` for what was shown to be bad, `unsure` where nothing was shown."""
+    outcome = report.verdict.outcome if report.verdict else Outcome.FAIL
+    return "unsure" if outcome in {Outcome.INCONCLUSIVE, Outcome.INVALID} else "bad"
+
+
+def bar(criterion: Criterion) -> Bar | None:
+    """Return the bar of a criterion that limits from above; the others say enough in words."""
+    if criterion.measured is None or criterion.operator != "<=":
+        return None
+    lower, upper = criterion.interval or (criterion.measured, criterion.measured)
+    top = max(criterion.limit * LIMIT_ROOM, upper * 1.05)
+
+    def at(value: float) -> float:
+        return round(BAR_WIDTH * min(1.0, max(0.0, value / top)), 1)
+
+    return Bar(at(criterion.measured), at(lower), at(upper), at(criterion.limit))
+
+
+def latency_charts(report: ReleaseReport) -> tuple[charts.Chart, ...]:
+    """Return the percentile curve and the timeline; nothing where no request was measured."""
+    rows = report.rows
+    if rows is None or not rows.latency_known.any():
+        return ()
+    roles = ("live", "candidate") if rows.plan.live else ("candidate",)
+    criteria = report.verdict.criteria if report.verdict else ()
+    slo_ms = next((each.limit for each in criteria if each.name == SLO_CRITERION), None)
+    return charts.percentile_curve(rows, roles, slo_ms), charts.timeline(rows, roles, slo_ms)
