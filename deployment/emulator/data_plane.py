@@ -11,7 +11,7 @@ import aiohttp
 from deployment.emulator.colour import Colour
 from deployment.emulator.colours import Colours
 from deployment.emulator.entities import Endpoint
-from deployment.emulator.exchange import Answer, Request, read_request, send_answer
+from deployment.emulator.exchange import Answer, HeaderList, Request, read_request, send_answer
 from deployment.emulator.routing import choose_deployment, clean_client_request_id, is_key_of
 from deployment.emulator.store import Store
 from deployment.emulator.traffic_log import Timing, TrafficLog
@@ -108,22 +108,28 @@ def split_path(path: bytes) -> tuple[str, bytes]:
 
 def passed_back(name: str, answer: ContainerAnswer) -> Answer:
     """Answer what the client sees of a container's answer: 200 as it is, every other status as 424."""
-    if answer.status == MODEL_OK:
-        return Answer(200, answer.body, answer.headers, "ok", name, MODEL_OK, "ok", answered_at_s=answer.answered_at_s)
-    faults = [(STATUS_HEADER, str(answer.status).encode()), (REASON_HEADER, b"model_error")]
-    # A body that HTTP forbids with 204 or 304 still needs its length under 424.
-    framing = [(b"content-length", b"0")] if not answer.body else []
-    kept = [pair for pair in answer.headers if not (framing and pair[0].lower() == b"content-length")]
+    is_ok = answer.status == MODEL_OK
+    reason = "ok" if is_ok else "model_error"
+    headers = list(answer.headers) if is_ok else failed_headers(answer)
     return Answer(
-        424,
-        answer.body,
-        kept + faults + framing,
-        "model_error",
-        name,
-        answer.status,
-        "model_error",
+        status=MODEL_OK if is_ok else 424,
+        body=answer.body,
+        headers=headers,
+        reason=reason,
+        deployment=name,
+        model_status=answer.status,
+        model_reason=reason,
         answered_at_s=answer.answered_at_s,
     )
+
+
+def failed_headers(answer: ContainerAnswer) -> HeaderList:
+    """Answer a container's headers with the two that tell what became 424."""
+    headers = list(answer.headers)
+    if not answer.body:
+        # A body that HTTP forbids with 204 or 304 still needs its length under 424.
+        headers = [pair for pair in headers if pair[0].lower() != b"content-length"] + [(b"content-length", b"0")]
+    return [*headers, (STATUS_HEADER, str(answer.status).encode()), (REASON_HEADER, b"model_error")]
 
 
 def not_ready(name: str, message: str) -> Answer:

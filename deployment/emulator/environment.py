@@ -22,7 +22,9 @@ def sdk_environment(
         "IDENTITY_ENDPOINT": f"{data_url}/msi/token",
         "IDENTITY_HEADER": identity_header,
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+        # The lower-case one wins where a machine has both.
         "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
         "AZURE_SUBSCRIPTION_ID": workspace.subscription_id,
         "AZURE_RESOURCE_GROUP": workspace.resource_group,
         "AZUREML_WORKSPACE_NAME": workspace.name,

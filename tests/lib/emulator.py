@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,9 +91,8 @@ def read_variables(env_file: Path) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def wait_until(condition: "object", timeout_s: float, log_path: Path | None = None) -> None:
-    """Return once the condition (a function without parameters) holds; fail with the log's tail otherwise."""
-    assert callable(condition)
+def wait_until(condition: Callable[[], bool], timeout_s: float, log_path: Path | None = None) -> None:
+    """Return once the condition holds; fail with the log's tail otherwise."""
     deadline_s = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline_s:

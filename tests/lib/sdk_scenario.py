@@ -80,7 +80,7 @@ def main(image: str) -> None:
     seen["after_delete"] = sorted(each.name for each in client.online_deployments.list("diabetes"))
     client.online_endpoints.begin_delete("diabetes").result()
     seen["gone"] = refusal(lambda: client.online_endpoints.get("diabetes"))
-    print("\n" + json.dumps(seen))
+    sys.stdout.write("\n" + json.dumps(seen) + "\n")
 
 
 def deploy(client: MLClient, name: str, image: str) -> ManagedOnlineDeployment:
@@ -119,10 +119,16 @@ def refusal(action: Any) -> list[object]:
     try:
         action()
     except ResourceNotFoundError as error:
-        return ["ResourceNotFoundError", error.status_code, error.error.code, error.error.message]
+        return ["ResourceNotFoundError", error.status_code, *told(error)]
     except HttpResponseError as error:
-        return ["HttpResponseError", error.status_code, error.error.code, error.error.message]
+        return ["HttpResponseError", error.status_code, *told(error)]
     raise AssertionError("not refused")
+
+
+def told(error: HttpResponseError) -> list[object]:
+    """Answer the code and the message of Azure's error document."""
+    assert error.error is not None
+    return [error.error.code, error.error.message]
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class Handler(BaseHTTPRequestHandler):
             status = int(value)
         elif verb == "sleep":
             time.sleep(float(value))
-            print(f"slept {value}", flush=True)
+            say(f"slept {value}")
         elif verb == "exit":
             os._exit(7)
         content = json.dumps(
@@ -48,6 +48,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
+def say(text: str) -> None:
+    """Write a line to the log."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 if __name__ == "__main__":
-    print("tiny server starts", flush=True)
+    say("tiny server starts")
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

@@ -1,0 +1,225 @@
+"""A clock that tests wind, a runtime and a prober that do as they are told, and a backend made of them."""
+
+import asyncio
+import heapq
+from collections.abc import Awaitable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from deployment.emulator.colour import Colour
+from deployment.emulator.colours import Colours
+from deployment.emulator.control_plane import Backend
+from deployment.emulator.deployments import Deployments, WantedDeployment
+from deployment.emulator.endpoints import Endpoints, WantedEndpoint
+from deployment.emulator.entities import (
+    Deployment,
+    Environment,
+    InferenceRoutes,
+    ProbeSettings,
+    RequestSettings,
+    Route,
+)
+from deployment.emulator.environments import Environments
+from deployment.emulator.errors import ImagePullError
+from deployment.emulator.operations import Operations
+from deployment.emulator.probes import Pace, ProbeResult
+from deployment.emulator.provisioning import State
+from deployment.emulator.runtime import Instance, InstanceSpec
+from deployment.emulator.store import Store
+from deployment.emulator.tokens import Tokens
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+FAILED_PROBE = ProbeResult(passed=False, reason="HTTP probe failed with statuscode: 503")
+
+
+class FakeClock:
+    """Time stands still until a test winds the clock on."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = 0
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self._now_s)
+
+    def monotonic_s(self) -> float:
+        return self._now_s
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._count += 1
+        heapq.heappush(self._sleepers, (self._now_s + seconds, self._count, woken))
+        await woken
+
+    async def wind(self, seconds: float) -> None:
+        """Let that much time pass, waking each sleeper at its moment."""
+        end_s = self._now_s + seconds
+        await settle()
+        while self._sleepers and self._sleepers[0][0] <= end_s:
+            self._now_s, _, woken = heapq.heappop(self._sleepers)
+            if not woken.done():
+                woken.set_result(None)
+            await settle()
+        self._now_s = end_s
+
+
+async def settle() -> None:
+    """Let every task run until it waits for something."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@dataclass
+class FakeRuntime:
+    """Instances that are only written down; unknown_images cannot be pulled."""
+
+    unknown_images: set[str] = field(default_factory=set)
+    started: list[InstanceSpec] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    exit_codes: dict[str, int] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
+    output: str = "one\ntwo\n"
+
+    async def pull(self, image: str) -> str:
+        if image in self.unknown_images:
+            raise ImagePullError(image, "unknown")
+        return image
+
+    async def start(self, spec: InstanceSpec) -> Instance:
+        self.started.append(spec)
+        self.running.add(spec.instance_id)
+        self.exit_codes.pop(spec.instance_id, None)
+        return Instance(spec.instance_id, dict.fromkeys(spec.ports, 40000 + len(self.started)))
+
+    async def exit_code(self, instance_id: str) -> int | None:
+        return self.exit_codes.get(instance_id)
+
+    async def logs(self, instance_id: str, tail: int) -> str:
+        assert instance_id
+        return "".join(self.output.splitlines(keepends=True)[-tail:])
+
+    async def stop(self, instance_id: str, grace_s: float) -> None:
+        assert grace_s >= 0
+        self.running.discard(instance_id)
+        self.stopped.append(instance_id)
+
+    async def remove_all(self) -> None:
+        self.running.clear()
+
+
+@dataclass
+class FakeProber:
+    """Answers by path; what is not set passes."""
+
+    results: dict[str, ProbeResult] = field(default_factory=dict)
+    sent: list[str] = field(default_factory=list)
+
+    async def check(self, host_port: int, path: str, timeout_s: float) -> ProbeResult:
+        assert host_port
+        assert timeout_s > 0
+        self.sent.append(path)
+        return self.results.get(path, ProbeResult(passed=True))
+
+
+ROUTES = InferenceRoutes(Route("/live", 8003), Route("/ready", 8003), Route("/score", 8003))
+PROBE = ProbeSettings(initial_delay_s=10, period_s=5, timeout_s=2, success_threshold=1, failure_threshold=4)
+
+
+def an_environment(image: str = "image", version: str = "1", name: str = "env") -> Environment:
+    return Environment(
+        name, version, image, is_anonymous=False, routes=ROUTES, tags={}, description=None, created_at=EPOCH
+    )
+
+
+def a_deployment(name: str = "blue", *, settings: RequestSettings | None = None) -> Deployment:
+    return Deployment(
+        endpoint_name="diabetes",
+        name=name,
+        environment=an_environment(),
+        environment_variables={},
+        request_settings=settings or RequestSettings(),
+        liveness_probe=PROBE,
+        readiness_probe=PROBE,
+        instance_type="Standard_DS3_v2",
+        tags={},
+        description=None,
+        properties={},
+        egress_public_network_access="Enabled",
+        state=State.SUCCEEDED,
+        created_at=EPOCH,
+        modified_at=EPOCH,
+    )
+
+
+WANTED_ENDPOINT = WantedEndpoint("diabetes", {}, None, "SystemAssigned", "Enabled", {}, {})
+WANTED_DEPLOYMENT = WantedDeployment(
+    endpoint_name="diabetes",
+    name="blue",
+    environment_name="env",
+    environment_version="1",
+    environment_variables={},
+    request_settings=RequestSettings(),
+    liveness_probe=PROBE,
+    readiness_probe=PROBE,
+    instance_type="Standard_DS3_v2",
+    tags={},
+    description=None,
+    properties={},
+    egress_public_network_access="Enabled",
+)
+
+
+class Bench:
+    """A whole backend on a fake clock, a fake runtime and a fake prober."""
+
+    def __init__(self, pace: Pace | None = None) -> None:
+        self.clock = FakeClock()
+        self.runtime = FakeRuntime()
+        self.prober = FakeProber()
+        self.store = Store()
+        self.pace = pace or Pace()
+        self.colours = Colours(self.colour)
+        self.operations = Operations(self.store, self.clock, "workspace")
+        self.environments = Environments(self.store)
+        self.endpoints = Endpoints(self.store, self.operations, self.colours, self.clock)
+        self.deployments = Deployments(self.store, self.operations, self.colours, self.environments, self.clock)
+        self.tokens = Tokens(self.clock)
+        self.backend = Backend(
+            self.endpoints, self.deployments, self.environments, self.operations, self.tokens, self.clock
+        )
+        self.store.save_environment(an_environment())
+        self.store.save_environment(an_environment("missing", "2"))
+        self.runtime.unknown_images.add("missing")
+
+    def colour(self, deployment: Deployment) -> Colour:
+        return Colour(deployment, self.runtime, self.prober, self.clock, self.pace)
+
+    async def with_colours(self, **traffic: int) -> None:
+        """Create the endpoint with these deployments and this traffic."""
+        self.endpoints.put(WANTED_ENDPOINT)
+        await self.operations.settle()
+        for name in traffic:
+            self.deployments.put(replace(WANTED_DEPLOYMENT, name=name))
+            await self.operations.settle()
+        await self.set_traffic(**traffic)
+
+    async def set_traffic(self, **traffic: int) -> None:
+        self.endpoints.put(replace(WANTED_ENDPOINT, traffic=traffic))
+        await self.operations.settle()
+
+    async def close(self) -> None:
+        await self.operations.cancel()
+        await self.colours.close()
+
+
+def run(work: Awaitable[None]) -> None:
+    """Run a test's coroutine in a loop of its own."""
+
+    async def main() -> None:
+        await asyncio.wait_for(work, 20)
+
+    asyncio.run(main())

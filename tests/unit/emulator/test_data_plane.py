@@ -1,0 +1,322 @@
+import json
+import random
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self, cast
+
+import aiohttp
+import pytest
+
+from deployment.emulator.data_plane import DataPlane
+from deployment.emulator.exchange import Request
+from deployment.emulator.traffic_log import TrafficLog
+from deployment.emulator.upstream import ContainerAnswer, Upstream
+from tests.lib.emulator_fakes import FAILED_PROBE, WANTED_DEPLOYMENT, Bench, run, settle
+
+pytestmark = pytest.mark.unit
+JSON_HEADER = (b"content-type", b"application/json")
+
+
+@dataclass
+class FakeUpstream:
+    """A container that answers what it is told, or raises."""
+
+    answer: ContainerAnswer = field(
+        default_factory=lambda: ContainerAnswer(200, [JSON_HEADER, (b"x-model-version", b"7")], b"[1.0]", 0.0)
+    )
+    fault: Exception | None = None
+    seen: list[tuple[Request, int, bytes, dict[str, str], float]] = field(default_factory=list)
+
+    async def call(
+        self, request: Request, host_port: int, target: bytes, extra: dict[str, str], timeout_s: float
+    ) -> ContainerAnswer:
+        self.seen.append((request, host_port, target, extra, timeout_s))
+        if self.fault is not None:
+            raise self.fault
+        return self.answer
+
+
+@dataclass
+class Reply:
+    """What a client got."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        found = [value.decode() for each, value in self.headers if each == name.encode()]
+        assert len(found) < 2, f"{name} twice"
+        return found[0] if found else None
+
+
+class Plane:
+    """A data plane over a backend of fakes, with blue at 90 % and green at 10 %."""
+
+    def __init__(self, folder: Path, traffic: dict[str, int] | None = None) -> None:
+        self.bench = Bench()
+        self.upstream = FakeUpstream()
+        self.log_path = folder / "traffic.jsonl"
+        self.log = TrafficLog(self.log_path, "local", "ws", "id")
+        self.traffic = {"blue": 90, "green": 10} if traffic is None else traffic
+        rng = random.Random(3)  # noqa: S311 - it splits traffic, it keeps no secret
+        self.app = DataPlane(self.bench.store, self.bench.colours, cast("Upstream", self.upstream), self.log, rng)
+
+    async def __aenter__(self) -> Self:
+        await self.bench.with_colours(blue=0, green=0)
+        await self.bench.set_traffic(**self.traffic)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.log.close()
+        await self.bench.close()
+
+    async def send(self, path: str = "/endpoints/diabetes/score", *, key: str | None = None, **headers: str) -> Reply:
+        given = self.bench.endpoints.keys("diabetes").primary if key is None else key
+        pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        if given:
+            pairs.append((b"authorization", f"Bearer {given}".encode()))
+        raw_path, _, query = path.encode().partition(b"?")
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "raw_path": raw_path,
+            "query_string": query,
+            "http_version": "1.1",
+            "headers": pairs,
+        }
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b'{"data": []}'}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        await self.app(scope, receive, send)
+        return Reply(sent[0]["status"], sent[0]["headers"], sent[1]["body"])
+
+    def logged(self) -> list[dict[str, Any]]:
+        self.log.flush()
+        return [json.loads(line) for line in self.log_path.read_text().splitlines()]
+
+
+@pytest.fixture
+def plane(tmp_path: Path) -> Callable[..., Plane]:
+    return lambda **traffic: Plane(tmp_path, traffic or None)
+
+
+def test_a_200_is_passed_back_with_the_platforms_headers(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane(blue=100) as data:
+            reply = await data.send()
+            assert (reply.status, reply.body) == (200, b"[1.0]")
+            assert reply.header("server") == "azureml-frontdoor"
+            assert reply.header("azureml-model-deployment") == "blue"
+            assert reply.header("x-model-version") == "7"
+            assert reply.header("ms-azureml-model-error-reason") is None
+            request_id = reply.header("x-request-id")
+            assert request_id is not None
+            assert str(uuid.UUID(request_id)) == request_id
+
+    run(test())
+
+
+@pytest.mark.parametrize("status", [201, 204, 301, 400, 404, 422, 429, 500, 503])
+def test_every_other_status_of_the_container_is_424_with_its_body(plane: Callable[..., Plane], status: int) -> None:
+    async def test() -> None:
+        async with plane() as data:
+            data.upstream.answer = ContainerAnswer(status, [JSON_HEADER], b'{"error": 1}', 0.0)
+            reply = await data.send()
+            assert (reply.status, reply.body) == (424, b'{"error": 1}')
+            assert reply.header("ms-azureml-model-error-statuscode") == str(status)
+            assert reply.header("ms-azureml-model-error-reason") == "model_error"
+            assert reply.header("content-type") == "application/json"
+
+    run(test())
+
+
+@pytest.mark.parametrize("path", ["/endpoints/diabetes/score", "/endpoints/diabetes/", "/endpoints/diabetes/docs?a=1"])
+@pytest.mark.parametrize("key", ["", "0" * 32])
+def test_every_path_needs_a_key(plane: Callable[..., Plane], path: str, key: str) -> None:
+    async def test() -> None:
+        async with plane() as data:
+            reply = await data.send(path, key=key)
+            assert reply.status == 401
+            assert data.upstream.seen == []
+
+    run(test())
+
+
+def test_a_key_of_another_endpoint_is_refused(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane() as data:
+            data.bench.store.save_endpoint(replace(data.bench.endpoints.get("diabetes"), name="other"))
+            data.bench.endpoints.regenerate_key("other", primary=True)
+            assert (await data.send(key=data.bench.endpoints.keys("other").primary)).status == 401
+            await data.bench.operations.settle()
+
+    run(test())
+
+
+def test_an_old_key_is_refused_once_it_was_regenerated(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane() as data:
+            old = data.bench.endpoints.keys("diabetes").primary
+            data.bench.endpoints.regenerate_key("diabetes", primary=True)
+            assert (await data.send(key=old)).status == 401
+            await data.bench.operations.settle()
+
+    run(test())
+
+
+def test_path_and_query_reach_the_container_as_they_were_sent(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane() as data:
+            await data.send("/endpoints/diabetes/a%2Fb/./c?x=%20&y=1")
+            assert data.upstream.seen[0][2] == b"/a%2Fb/./c?x=%20&y=1"
+
+    run(test())
+
+
+def test_traffic_is_split_by_weight_and_a_header_pins(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane(blue=90, green=10) as data:
+            routed = Counter([(await data.send()).header("azureml-model-deployment") for _ in range(2_000)])
+            # Four standard deviations of a binomial share of 0.1 over 2,000 requests are 54.
+            assert abs(routed["green"] - 200) < 54
+            assert routed.total() == routed["green"] + routed["blue"]
+            pinned = Counter(
+                [
+                    (await data.send(azureml_model_deployment="green")).header("azureml-model-deployment")
+                    for _ in range(20)
+                ]
+            )
+            assert pinned == {"green": 20}
+
+    run(test())
+
+
+def test_a_deployment_at_0_percent_answers_when_it_is_named(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane(blue=100) as data:
+            reply = await data.send(azureml_model_deployment="green")
+            assert (reply.status, reply.header("azureml-model-deployment")) == (200, "green")
+
+    run(test())
+
+
+def test_an_unknown_deployment_or_endpoint_is_404(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane() as data:
+            assert (await data.send(azureml_model_deployment="red")).status == 404
+            assert (await data.send("/endpoints/absent/score")).status == 404
+            assert (await data.send("/elsewhere")).status == 404
+
+    run(test())
+
+
+def test_an_endpoint_without_positive_weight_is_404(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane(blue=0) as data:
+            reply = await data.send()
+            assert reply.status == 404
+            assert b"does not have any valid deployment with positive weight" in reply.body
+
+    run(test())
+
+
+def test_a_colour_that_is_not_ready_is_424_model_not_ready(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane() as data:
+            data.bench.prober.results["/ready"] = FAILED_PROBE
+            data.bench.deployments.put(replace(WANTED_DEPLOYMENT, name="red"))
+            await settle()
+            reply = await data.send(azureml_model_deployment="red")
+            assert reply.status == 424
+            assert reply.header("ms-azureml-model-error-reason") == "model_not_ready"
+            assert data.upstream.seen == []
+
+    run(test())
+
+
+def test_a_container_that_breaks_off_is_424_model_not_ready(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane() as data:
+            data.upstream.fault = aiohttp.ServerDisconnectedError()
+            reply = await data.send()
+            assert reply.status == 424
+            assert reply.header("ms-azureml-model-error-reason") == "model_not_ready"
+
+    run(test())
+
+
+def test_a_model_that_takes_too_long_is_408(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane() as data:
+            data.upstream.fault = TimeoutError()
+            assert (await data.send()).status == 408
+            assert data.upstream.seen[0][4] == 5.0
+
+    run(test())
+
+
+def test_one_request_more_than_twice_the_concurrency_is_429(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane(blue=100) as data:
+            colour = data.bench.colours.serving("diabetes", "blue")
+            assert colour is not None
+            colour.pending_requests = 1
+            assert (await data.send()).status == 200
+            colour.pending_requests = 2
+            reply = await data.send()
+            assert (reply.status, reply.body) == (429, b"")
+            assert reply.header("ms-azureml-model-error-reason") == "too_many_pending_request"
+            assert colour.pending_requests == 2
+            colour.pending_requests = 0
+
+    run(test())
+
+
+def test_request_ids_are_made_and_cleaned(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane() as data:
+            reply = await data.send(x_request_id="mine", x_ms_client_request_id="trace 1" + "x" * 40)
+            extra = data.upstream.seen[0][3]
+            assert extra["x-request-id"] == reply.header("x-request-id") != "mine"
+            assert extra["x-ms-client-request-id"] == "trace1" + "x" * 34
+
+    run(test())
+
+
+def test_the_traffic_log_has_azures_columns_and_no_key(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane(blue=100) as data:
+            data.upstream.answer = ContainerAnswer(422, [JSON_HEADER], b'{"error": 1}', 0.0)
+            await data.send("/endpoints/diabetes/score?q=1", user_agent="tests/1", x_ms_client_request_id="trace")
+            (line,) = data.logged()
+            key = data.bench.endpoints.keys("diabetes").primary
+            assert key not in json.dumps(line)
+            expected = {
+                "Method": "POST",
+                "Path": "/score",
+                "EndpointName": "diabetes",
+                "DeploymentName": "blue",
+                "Protocol": "HTTP/1.1",
+                "ResponseCode": 424,
+                "ResponseCodeReason": "model_error",
+                "ModelStatusCode": 422,
+                "ModelStatusReason": "model_error",
+                "RequestPayloadSize": 12,
+                "ResponsePayloadSize": 12,
+                "UserAgent": "tests/1",
+                "XMSClientRequestId": "trace",
+                "AuthType": "Key",
+            }
+            assert {name: line[name] for name in expected} == expected
+            assert line["TotalDurationMs"] >= 0
+
+    run(test())
