@@ -1,21 +1,24 @@
 """The report's charts as geometry: what to draw where, in the units of each SVG's view box; templates draw it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 
 from load.intervals import quantile
 from load.report_data import JournalEntry
-from load.report_text import number
-from load.rows import DROPPED, Rows
+from load.rows import Floats, Rows
+from load.wording import number
 
 WIDTH, HEIGHT = 520, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 508, 18, 262
 CURVE_POINTS = 90
 MOST_BUCKETS = 30
+MOST_TIME_TICKS = 10
+TIME_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800)
 TAIL_SAMPLES = 3000  # fewer than this and a 99.9th percentile is one or two requests
 PERCENTILES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 NARROW = 1.5  # decades below which the latency axis needs ticks between 1, 2 and 5
@@ -31,14 +34,12 @@ class Tick:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of one role (`live`, `candidate`), drawn `strong` or faint; the label stands at (x, y), its end."""
+    """A line of one role (`live`, `candidate`), drawn `strong` or faint."""
 
     role: str
     strong: bool
     path: str
     label: str
-    x: float
-    y: float
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,13 @@ def percentile_curve(rows: Rows, roles: Sequence[str], slo_ms: float | None) -> 
     for role, values in latencies.items():
         shares = 1 - np.geomspace(1, 1 - last, CURVE_POINTS)
         points = [(x.at(1 / (1 - share)), y.at(quantile(values, share))) for share in shares]
-        lines.append(Line(role, True, path(points), role, *points[-1]))  # noqa: FBT003 - a record, named above
+        lines.append(Line(role, True, path(points), role))  # noqa: FBT003 - a record, named above
     return Chart(
         title="Latency by percentile, " + " and ".join(roles),
         x_label="percentile of requests",
         x_ticks=tuple(Tick(x.at(1 / (1 - p)), f"p{p * 100:g}") for p in PERCENTILES if p <= last),
         y_ticks=latency_ticks(y),
-        lines=spread(lines),
+        lines=tuple(lines),
         marks=(),
         slo_y=y.at(slo_ms) if slo_ms else None,
         slo_label=f"SLO p95 {slo_ms:g} ms" if slo_ms else "",
@@ -143,11 +144,9 @@ def timeline(rows: Rows, roles: Sequence[str], slo_ms: float | None) -> Chart:
                 if (role, bucket) in cells
             ]
             if points:
-                lines.append(Line(role, which == 1, path(points), f"{role} {name}", *points[-1]))
+                lines.append(Line(role, which == 1, path(points), f"{role} {name}"))
     failed = rows.where(rows.error != "")
-    step_s = next(
-        step for step in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600) if total_s / step <= 10 or step == 3600
-    )  # noqa: PLR2004 - as many labels as fit
+    step_s = next(step for step in TIME_STEPS_S if total_s <= MOST_TIME_TICKS * step or step == TIME_STEPS_S[-1])
     return Chart(
         title=f"Latency over the run, by {bucket_s:g} s, " + " and ".join(roles),
         x_label="seconds from the start",
@@ -217,27 +216,38 @@ def traffic_chart(journal: Sequence[JournalEntry], candidate: str) -> TrafficCha
         return round(100 * (at - begins_at) / (ends_at - begins_at), 2)
 
     shares, steps = [], []
-    for entry, following in zip(journal, journal[1:], strict=False):
+    for entry, until in stretches(journal):
         height = 0.0
         for name, percent in sorted(entry.traffic.items(), key=lambda item: item[0] == candidate):
             if percent:
                 role = "candidate" if name == candidate else "live"
-                width = round(left(following.at) - left(entry.at), 2)
+                width = round(left(until) - left(entry.at), 2)
                 shares.append(Share(role, left(entry.at), width, 100 - height - percent, percent))
             height += percent
-    for before, entry in zip(journal, journal[1:], strict=False):
+    for before, entry in pairwise(journal):
         now = entry.traffic.get(candidate, 0)
         if now != before.traffic.get(candidate, 0):
             steps.append(Step(left(entry.at), f"{now} %"))
     return TrafficChart(tuple(shares), tuple(steps), begins_at, ends_at)
 
 
-def latency_of(rows: Rows, role: str) -> "np.typing.NDArray[np.float64]":
+def stretches(journal: Sequence[JournalEntry]) -> Iterator[tuple[JournalEntry, datetime]]:
+    """Yield the entries that changed the traffic, each with the time of the next change."""
+    begun = journal[0]
+    for entry in journal[1:]:
+        if entry.traffic != begun.traffic:
+            yield begun, entry.at
+            begun = entry
+    if journal[-1].at > begun.at:
+        yield begun, journal[-1].at
+
+
+def latency_of(rows: Rows, role: str) -> Floats:
     judged = rows.of(role)
-    return judged.latency_ms[judged.latency_known & (judged.error != DROPPED)]
+    return judged.where(judged.latency_known).latency_ms
 
 
-def latency_scale(values: "np.typing.NDArray[np.float64]", slo_ms: float | None) -> Scale:
+def latency_scale(values: Floats, slo_ms: float | None) -> Scale:
     low = max(0.1, float(values.min()) / 1.3)
     high = max(float(values.max()), slo_ms or 0.0, low * 4) * 1.25
     return Scale(low, high, BOTTOM, TOP)
@@ -247,16 +257,6 @@ def latency_ticks(scale: Scale) -> tuple[Tick, ...]:
     steps = (1, 2, 5) if math.log10(scale.high / scale.low) > NARROW else (1, 1.5, 2, 3, 5, 7)
     values = [step * 10.0**power for power in range(-1, 7) for step in steps]
     return tuple(Tick(scale.at(value), f"{value:g}") for value in values if scale.low <= value <= scale.high)
-
-
-def spread(lines: list[Line]) -> tuple[Line, ...]:
-    """Return the lines with their labels moved apart where they would overlap: the upper one up, the lower one down."""
-    if len(lines) == 2 and abs(lines[0].y - lines[1].y) < 16:  # noqa: PLR2004 - two labels, one text line high
-        upper, lower = sorted(lines, key=lambda line: line.y)
-        middle = (upper.y + lower.y) / 2
-        moved = {id(upper): middle - 8, id(lower): middle + 10}
-        return tuple(Line(l.role, l.strong, l.path, l.label, l.x, moved[id(l)]) for l in lines)
-    return tuple(lines)
 
 
 def path(points: Sequence[tuple[float, float]]) -> str:

@@ -11,6 +11,7 @@ from load.rows import Floats, Rows, Strings
 from load.settings import GatePolicy
 from load.validity import validity
 from load.verdict import Criterion, Layer, Outcome, Verdict
+from load.wording import number, percent
 
 __all__ = ["Criterion", "Layer", "Outcome", "Verdict", "judge"]
 
@@ -48,8 +49,8 @@ def errors(rows: Rows, policy: GatePolicy) -> tuple[Criterion, ...]:
         candidate=failed / asked,
         interval=(lower, upper),
         result=decide(lower, upper, limit),
-        reason=f"{failed} of {asked} requests failed{f' ({kinds})' if kinds else ''}: surely under {upper:.2%}, "
-        f"{limit:.2%} are allowed",
+        reason=f"{failed} of {asked} requests failed{f' ({kinds})' if kinds else ''}, "
+        f"{surely(lower, upper, limit, 'ratio')} where {number(limit, 'ratio')} are allowed",
     )
     answered = (asked - failed) / asked
     throughput = Criterion(
@@ -63,8 +64,8 @@ def errors(rows: Rows, policy: GatePolicy) -> tuple[Criterion, ...]:
         candidate=answered,
         interval=None,
         result=Outcome.PASS if answered >= policy.min_throughput_ratio else Outcome.FAIL,
-        reason=f"{asked - failed} of {asked} requests were answered with 200 ({answered:.1%}, "
-        f"at least {policy.min_throughput_ratio:.0%} are wanted)",
+        reason=f"{asked - failed} of {asked} requests were answered with 200 ({percent(answered)}, "
+        f"at least {percent(policy.min_throughput_ratio)} are wanted)",
     )
     return ratio, throughput
 
@@ -116,7 +117,7 @@ def relative(name: str, max_ratio: float, live: Measured, candidate: Measured, p
     difference_ms, limit_ms = candidate_ms - live_ms, float(allowed(live_ms))
     used = (candidate.resampled_ms[name] - live.resampled_ms[name]) / allowed(live.resampled_ms[name])
     lower, upper = (bound * limit_ms for bound in bounds(used, policy.confidence))
-    rule = f" (+{max_ratio - 1:.0%})" if limit_ms > policy.ignore_below_ms else ""
+    rule = f" (+{(max_ratio - 1) * 100:.0f} %)" if limit_ms > policy.ignore_below_ms else ""
     return Criterion(
         name=f"{name} beside live",
         layer=Layer.RELATIVE,
@@ -129,7 +130,7 @@ def relative(name: str, max_ratio: float, live: Measured, candidate: Measured, p
         interval=(lower, upper),
         result=decide(lower, upper, limit_ms),
         reason=f"{name} {candidate_ms:.1f} ms vs {live_ms:.1f} ms of live, {compared(difference_ms)} "
-        f"({surely(lower, upper, limit_ms)}), {limit_ms:.1f} ms{rule} are allowed",
+        f"({surely(lower, upper, limit_ms, 'ms')}), {limit_ms:.1f} ms{rule} are allowed",
     )
 
 
@@ -149,7 +150,7 @@ def absolute(live: Measured | None, candidate: Measured, policy: GatePolicy) -> 
             candidate=value_ms,
             interval=(lower, upper),
             result=decide(lower, upper if name == "p95" else value_ms, limit_ms),
-            reason=f"{name} {value_ms:.1f} ms ({surely(lower, upper, limit_ms)}), the SLO is {limit_ms:g} ms",
+            reason=f"{name} {value_ms:.1f} ms ({surely(lower, upper, limit_ms, 'ms')}), the SLO is {limit_ms:g} ms",
         )
 
 
@@ -164,11 +165,13 @@ def compared(difference_ms: float) -> str:
     return f"{abs(difference_ms):.1f} ms {'slower' if difference_ms > 0 else 'faster'}"
 
 
-def surely(lower: float, upper: float, limit_ms: float) -> str:
+def surely(lower: float, upper: float, limit: float, unit: str) -> str:
     """Put the bounds into words: the one that decides, or both where neither does."""
-    if upper <= limit_ms:
-        return f"surely under {upper:.1f} ms"
-    return f"surely over {lower:.1f} ms" if lower > limit_ms else f"somewhere between {lower:.1f} and {upper:.1f} ms"
+    if upper <= limit:
+        return f"surely under {number(upper, unit)}"
+    if lower > limit:
+        return f"surely over {number(lower, unit)}"
+    return f"somewhere between {number(lower, unit)} and {number(upper, unit)}"
 
 
 def counted(kinds: Strings) -> Iterator[tuple[str, int]]:
@@ -197,7 +200,7 @@ def sentence(verdict: Verdict) -> str:
 
 def praise(verdict: Verdict) -> str:
     by_name = {criterion.name: criterion for criterion in verdict.criteria}
-    failures = by_name["error ratio"].reason.partition(":")[0]
+    failures = by_name["error ratio"].reason.partition(",")[0]
     if verdict.live is None:
         p95 = by_name["p95 within SLO"]
         return f"{verdict.candidate} keeps its SLO: {p95.reason}; {failures}."

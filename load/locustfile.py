@@ -23,7 +23,7 @@ import gevent.ssl  # type: ignore[import-untyped]  # it ships no types
 from gevent.pool import Pool  # type: ignore[import-untyped]  # it ships no types
 from locust import FastHttpUser, events, task
 from locust.env import Environment
-from locust.exception import StopUser
+from locust.exception import StopTest, StopUser
 
 from load.rows import DROPPED, TIMEOUT, Row, RowsWriter, RunEnd, RunPlan
 
@@ -77,13 +77,33 @@ def verified_tls(cafile: str | None = None) -> gevent.ssl.SSLContext:
     return context
 
 
-def classify(status: int, exception: BaseException | None) -> tuple[int, str]:
+def classify(status: int, exception: BaseException | None, *, timed_out: bool) -> tuple[int, str]:
     """Return the status (0 without a whole answer) and the error class of a request that ended so."""
     if exception is None and status == OK:
         return status, ""
     if status not in {0, OK}:
         return status, f"http_{status}"
-    return 0, TIMEOUT if isinstance(exception, gevent.Timeout | TimeoutError) else "connection"
+    return 0, TIMEOUT if timed_out else "connection"
+
+
+def what_is_missing(options: Any) -> str | None:
+    """Say what the command line or the environment lacks, and what to do."""
+    if not (options.scoring_uri and options.candidate and options.payloads):
+        return "load: --scoring-uri, --candidate and --payloads are needed; see load/locustfile.py"
+    if not Path(options.payloads).is_file():
+        return f"load: {options.payloads} does not exist; train a model first"
+    if not os.environ.get(KEY_VARIABLE):
+        return f"load: {KEY_VARIABLE} is not set; export the endpoint's key"
+    return None
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]  # Locust leaves its hooks untyped
+def refuse_to_start(environment: Environment, **_: Any) -> None:
+    """End at once where the run could not work; in the web UI the form can still supply what is missing."""
+    options: Any = environment.parsed_options
+    missing = what_is_missing(options)
+    if missing and options.headless:
+        raise SystemExit(missing)
 
 
 class PairedUser(FastHttpUser):
@@ -94,11 +114,10 @@ class PairedUser(FastHttpUser):
     ssl_context_factory = staticmethod(verified_tls)
 
     def __init__(self, environment: Environment) -> None:
-        options = environment.parsed_options
-        if options is None or not (options.scoring_uri and options.candidate and options.payloads):
-            raise SystemExit("load: --scoring-uri, --candidate and --payloads are needed; see load/locustfile.py")
-        if not os.environ.get(KEY_VARIABLE):
-            raise SystemExit(f"load: {KEY_VARIABLE} is not set; export the endpoint's key")
+        options: Any = environment.parsed_options
+        missing = what_is_missing(options)
+        if missing:
+            raise StopTest(missing)
         self.host = options.scoring_uri
         self.network_timeout = self.connection_timeout = options.timeout_s
         self.concurrency = 2 * options.max_in_flight
@@ -120,12 +139,22 @@ class PairedUser(FastHttpUser):
             role: name for role, name in zip(ROLES, (self.plan.live, self.plan.candidate), strict=True) if name
         }
         self.in_flight = {role: Pool(options.max_in_flight) for role in self.deployments}
-        self.pairs = self.errors = 0
+        self.pairs = self.errors = self.written = 0
 
     @task
     def measure(self) -> None:
         """Run the plan once and end the test."""
         environment = self.environment
+        try:
+            self.run_plan()
+        except Exception:
+            log.exception("load: the run broke off")
+            environment.process_exit_code = 1
+        # Leaving the task would start it anew; quitting from inside the user would kill the user before it has quit.
+        gevent.spawn(environment.runner.quit if self.options.headless else environment.runner.stop)
+        raise StopUser
+
+    def run_plan(self) -> None:
         with RowsWriter(Path(self.options.rows), self.plan) as self.rows:
             self.started_s, cpu_before_s = time.perf_counter(), time.process_time()
             progress = gevent.spawn(self.report_progress)
@@ -137,12 +166,11 @@ class PairedUser(FastHttpUser):
                 progress.kill()
                 for pool in self.in_flight.values():
                     pool.kill()
+            if self.written != self.pairs * len(self.deployments):
+                raise RuntimeError(f"load: {self.written} rows of {self.pairs} arrivals; see the errors above")
             elapsed_s = self.elapsed_s()
             self.rows.end(RunEnd(self.pairs, elapsed_s, (time.process_time() - cpu_before_s) / elapsed_s))
         self.write_progress()
-        # Leaving the task would start it anew; quitting from inside the user would kill the user before it has quit.
-        gevent.spawn(environment.runner.quit if self.options.headless else environment.runner.stop)
-        raise StopUser
 
     def dispatch(self) -> None:
         """Send each pair when it is due."""
@@ -174,8 +202,7 @@ class PairedUser(FastHttpUser):
             request_id="",
         )
         if pool.free_count() == 0:
-            self.errors += 1
-            self.rows.write(row)
+            self.write(row)
         else:
             pool.spawn(self.ask, row, payload)
 
@@ -206,9 +233,12 @@ class PairedUser(FastHttpUser):
         service_ms = (self.elapsed_s() - sent_s) * 1000
         response = ended["response"]
         answered = response.headers if response is not None and response.headers is not None else {}
-        status, error = classify(response.status_code if response is not None else 0, ended["exception"])
-        self.errors += bool(error)
-        self.rows.write(
+        status, error = classify(
+            response.status_code if response is not None else 0,
+            ended["exception"],
+            timed_out=service_ms >= self.plan.timeout_s * 1000,
+        )
+        self.write(
             replace(
                 row,
                 lag_ms=(sent_s - row.intended_s) * 1000,
@@ -219,6 +249,11 @@ class PairedUser(FastHttpUser):
                 request_id=answered.get("x-request-id", "") if error else "",
             )
         )
+
+    def write(self, row: Row) -> None:
+        self.rows.write(row)
+        self.written += 1
+        self.errors += bool(row.error)
 
     def elapsed_s(self) -> float:
         return time.perf_counter() - self.started_s

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from load import charts, report_text
+from load import charts, wording
 from load.report_data import ReleaseReport
 from load.verdict import Criterion, Layer, Outcome
 
@@ -35,8 +36,9 @@ def render_html(report: ReleaseReport) -> str:
         lstrip_blocks=True,
     )
     environment.globals |= {
-        name: getattr(report_text, name) for name in ("change", "clock", "limit", "number", "share_of_traffic")
+        name: getattr(wording, name) for name in ("change", "clock", "limit", "number", "share_of_traffic")
     }
+    environment.filters["code_spans"] = code_spans
     criteria = report.verdict.criteria if report.verdict else ()
     template = environment.get_template("report.html.j2")
     return template.render(
@@ -47,6 +49,15 @@ def render_html(report: ReleaseReport) -> str:
         latency_charts=latency_charts(report),
         traffic=charts.traffic_chart(report.journal, report.candidate),
         box=charts,
+    )
+
+
+def code_spans(text: str) -> Markup:
+    """Return the text escaped, with what stands in backticks as code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 and index < len(parts) - 1 else part
+        for index, part in enumerate(parts)
     )
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 
 from load.report_data import ReleaseReport
-from load.report_text import MARKS, change, clock, limit, number, share_of_traffic
 from load.verdict import Layer, Verdict
+from load.wording import MARKS, change, clock, limit, number, share_of_traffic
+
+ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "`": "&#96;", "@": "&#64;"}
 
 
 def render_markdown(report: ReleaseReport) -> str:
@@ -69,15 +71,9 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def plain(text: str) -> str:
     """Return text that Markdown and HTML show as it is, on one line."""
-    for character, entity in (
-        ("&", "&amp;"),
-        ("<", "&lt;"),
-        (">", "&gt;"),
-        ("|", "&#124;"),
-        ("`", "&#96;"),
-        ("@", "&#64;"),
-    ):
-        text = text.replace(character, entity)
     for character in "\\*_[]!#":
         text = text.replace(character, f"\\{character}")
+    # After the backslashes, which would break the entities.
+    for character, entity in ENTITIES.items():
+        text = text.replace(character, entity)
     return " ".join(text.split())

@@ -8,6 +8,7 @@ from load.intervals import binomial_bounds, quantile
 from load.rows import DROPPED, Rows
 from load.settings import GatePolicy
 from load.verdict import Criterion, Layer, Outcome
+from load.wording import percent
 
 ROLES = ("live", "candidate")
 REFUSED_STATUSES = (401, 403)
@@ -115,7 +116,7 @@ def generator_not_busy(rows: Rows, policy: GatePolicy) -> Criterion | None:
         used,
         "<=",
         policy.max_generator_cpu_ratio,
-        f"the generator used {used:.0%} of a core, {policy.max_generator_cpu_ratio:.0%} are allowed",
+        f"the generator used {percent(used)} of a core, {percent(policy.max_generator_cpu_ratio)} are allowed",
         unit="ratio",
     )
 
@@ -131,7 +132,8 @@ def live_without_errors(rows: Rows, policy: GatePolicy) -> Criterion | None:
         surely,
         "<=",
         policy.max_error_ratio,
-        f"live itself failed {failed} of {len(live)} requests ({ratio:.2%}, {policy.max_error_ratio:.2%} are allowed)",
+        f"live itself failed {failed} of {len(live)} requests "
+        f"({percent(ratio)}, {percent(policy.max_error_ratio)} are allowed)",
         unit="ratio",
         live=ratio,
     )

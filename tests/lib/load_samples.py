@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+
 from load.gate import Outcome, judge
 from load.report import JournalEntry, ReleaseReport, SmokeCheck
 from load.rows import Row, Rows, RunEnd, RunPlan, make_rows

@@ -1,4 +1,4 @@
-"""Numbers and times as both reports write them."""
+"""Numbers and times as the gate and both reports write them."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,9 +18,14 @@ def number(value: float | None, unit: str) -> str:
         case "ms":
             return f"{value:.1f} ms" if abs(value) < 100 else f"{value:.0f} ms"  # noqa: PLR2004 - digits that matter
         case "ratio":
-            return f"{value:.2%}" if value < 0.1 else f"{value:.1%}"  # noqa: PLR2004 - digits that matter
+            return percent(value)
         case _:
             return f"{value:g}"
+
+
+def percent(share: float) -> str:
+    """Return a share (0 to 1) in percent."""
+    return f"{share * 100:.2f} %" if share < 0.1 else f"{share * 100:.1f} %"  # noqa: PLR2004 - digits that matter
 
 
 def limit(criterion: Criterion) -> str:
