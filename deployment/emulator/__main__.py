@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from deployment.emulator.containers import ContainerRuntime
+from deployment.emulator.containers import ContainerRuntime, NoEngineError
 from deployment.emulator.probes import Pace
 from deployment.emulator.processes import ProcessRuntime
 from deployment.emulator.runtime import Runtime
@@ -55,7 +55,7 @@ def main(
     settings = Settings(state_dir=state_dir, new_runtime=new_runtime, env_file=env_file, pace=pace, seed=seed)
     try:
         uvloop.run(serve(settings, announce=lambda lines: typer.echo(lines, nl=False)))
-    except StateDirInUseError as error:
+    except (NoEngineError, StateDirInUseError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
 

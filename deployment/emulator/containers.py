@@ -18,6 +18,10 @@ LABEL = "local-azureml.emulator"
 RUNNING_STATES = frozenset({"created", "running", "paused", "restarting"})
 
 
+class NoEngineError(Exception):
+    """No Docker Engine answers."""
+
+
 class ContainerRuntime:
     """Runs images that the engine has; the contract is Runtime's.
 
@@ -26,7 +30,12 @@ class ContainerRuntime:
     """
 
     def __init__(self, logs_dir: Path, emulator_id: str) -> None:
-        self._engine = docker.from_env()
+        try:
+            self._engine = docker.from_env()
+        except DockerException as error:
+            raise NoEngineError(
+                f"containers: no Docker Engine answers ({error}); start one or use --runtime processes"
+            ) from error
         self._logs_dir = logs_dir
         self._emulator_id = emulator_id
         self._containers: dict[str, Container] = {}
@@ -57,6 +66,7 @@ class ContainerRuntime:
         """Remove every container that carries this emulator's id."""
         await asyncio.gather(*(self.stop(instance_id, 0.0) for instance_id in list(self._containers)))
         await asyncio.to_thread(self._remove_labelled)
+        self._engine.close()
 
     def _pull(self, image: str) -> str:
         _, separator, digest = image.partition("@")

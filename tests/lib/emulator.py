@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deployment.emulator.process_tree import marked_processes
 from deployment.emulator.processes import MARK
@@ -99,6 +101,22 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, log_path: Path |
             tail = log_path.read_text()[-2000:] if log_path is not None else ""
             raise AssertionError(f"not true within {timeout_s:g} s\n{tail}")
         time.sleep(0.02)
+
+
+def ask_tiny_server(host_port: int) -> dict[str, Any]:
+    """Answer what the tiny server says of itself, once it answers."""
+    said: list[bytes] = []
+
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{host_port}/", timeout=2) as response:
+                said.append(response.read())
+        except OSError:
+            return False
+        return True
+
+    wait_until(answers, 30)
+    return dict(json.loads(said[-1]))
 
 
 def write_bundle(bundles_dir: Path, script: str, *, variables: Mapping[str, str] | None = None) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,5 +56,8 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    # The first process of a container has no default action for SIGTERM.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     say("tiny server starts")
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+    address = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
+    ThreadingHTTPServer((address, int(sys.argv[1])), Handler).serve_forever()

@@ -1,19 +1,16 @@
-import json
 import os
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deployment.emulator.errors import ImagePullError, ResourceNotReadyError
 from deployment.emulator.process_tree import marked_processes
 from deployment.emulator.processes import MARK, ProcessRuntime, free_loopback_ports
-from deployment.emulator.runtime import Instance, InstanceSpec
-from tests.lib.emulator import wait_until, write_bundle
+from deployment.emulator.runtime import InstanceSpec
+from tests.lib.emulator import ask_tiny_server, wait_until, write_bundle
 from tests.lib.emulator_fakes import run
 
 pytestmark = pytest.mark.unit
@@ -37,23 +34,6 @@ def spec(image: str, **variables: str) -> InstanceSpec:
     return InstanceSpec("one", image.rpartition(":")[2], variables, 8003, PORTS)
 
 
-def asked(instance: Instance) -> dict[str, Any]:
-    """Answer what the tiny server says, once it answers."""
-    url = f"http://127.0.0.1:{instance.host_ports[8003]}/"
-    said: list[bytes] = []
-
-    def answers() -> bool:
-        try:
-            with urllib.request.urlopen(url, timeout=2) as response:
-                said.append(response.read())
-        except OSError:
-            return False
-        return True
-
-    wait_until(answers, 20)
-    return dict(json.loads(said[-1]))
-
-
 def test_an_image_without_a_bundle_cannot_be_pulled(runtime: ProcessRuntime, tmp_path: Path) -> None:
     async def test() -> None:
         for image in ("app:1", "registry/app@sha256:12", f"app@sha256:{'0' * 64}", f"app@sha256:{'../' * 21}x"):
@@ -75,7 +55,7 @@ def test_an_instance_sees_its_variables_and_nothing_of_the_emulators(
 
     async def test() -> None:
         instance = await runtime.start(spec(image, NAME="blue", OTHER="2"))
-        answer = asked(instance)
+        answer = ask_tiny_server(instance.host_ports[8003])
         assert answer["name"] == "blue"
         expected = {"API_SERVER_PORT", "HOME", "LANG", MARK, "NAME", "OTHER", "PATH", "PYTHONPATH", "TMPDIR"}
         # LC_CTYPE is Python's own doing.
@@ -92,7 +72,7 @@ def test_stopping_ends_children_that_left_the_group_too(runtime: ProcessRuntime,
 
     async def test() -> None:
         instance = await runtime.start(spec(image))
-        asked(instance)
+        ask_tiny_server(instance.host_ports[8003])
         assert len(marked_processes(f"{MARK}=test-{os.getpid()}/one")) == 2
         await runtime.stop("one", 5)
         await runtime.stop("one", 5)
