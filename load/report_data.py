@@ -38,7 +38,8 @@ class ReleaseReport:
 
     `outcome` is a word or two for the banner (PROMOTED, REFUSED, ROLLED BACK, ...), `good` whether the candidate has
     the traffic; `sentence` says why, `next_action` what to do. `verdict` and `rows` are None where the release ended
-    before the load. `live` had the traffic before (None at a first release). `facts` are
+    before the load. `live` had the traffic before and `candidate` is
+    to have it; None stands for what the verdict says. `facts` are
     labels and values of the environment, shown in their order.
     """
 
@@ -47,9 +48,9 @@ class ReleaseReport:
     sentence: str
     next_action: str
     endpoint: str
-    live: str | None
-    candidate: str
     finished_at: datetime
+    live: str | None = None
+    candidate: str | None = None
     verdict: Verdict | None = None
     rows: Rows | None = None
     smoke: tuple[SmokeCheck, ...] = ()

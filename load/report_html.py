@@ -39,7 +39,10 @@ def render_html(report: ReleaseReport) -> str:
         name: getattr(wording, name) for name in ("change", "clock", "limit", "number", "share_of_traffic")
     }
     environment.filters["code_spans"] = code_spans
-    criteria = report.verdict.criteria if report.verdict else ()
+    verdict = report.verdict
+    live = report.live or (verdict.live if verdict else None)
+    candidate = report.candidate or (verdict.candidate if verdict else "the candidate")
+    criteria = verdict.criteria if verdict else ()
     template = environment.get_template("report.html.j2")
     return template.render(
         report=report,
@@ -47,7 +50,9 @@ def render_html(report: ReleaseReport) -> str:
         decisive=[(each, bar(each)) for each in criteria if each.layer is not Layer.VALIDITY],
         validity=[each for each in criteria if each.layer is Layer.VALIDITY],
         latency_charts=latency_charts(report),
-        traffic=charts.traffic_chart(report.journal, report.candidate),
+        live=live,
+        candidate=candidate,
+        traffic=charts.traffic_chart(report.journal, candidate),
         box=charts,
     )
 
