@@ -49,11 +49,13 @@ def stop(signal_number: int, _frame: FrameType | None) -> None:
 @app.command(epilog=f"Example: python -m deployment demo --candidate slow. {EXIT_CODES_TOLD}")
 def demo(
     candidate: Annotated[Candidate, typer.Option(help="The model to release over version 1.")] = Candidate.GOOD,
-    runtime: Annotated[Runtime, typer.Option(help="What the colours are; auto asks for a Docker Engine.")] = Runtime.AUTO,
+    runtime: Annotated[
+        Runtime, typer.Option(help="What the colours are; auto asks for a Docker Engine.")
+    ] = Runtime.AUTO,
     reports_dir: ReportsDir = DEFAULTS.reports_dir,
 ) -> None:
     """Train, build, release and load-test on this machine alone: no Azure account, nothing leaves the machine."""
-    raise SystemExit(run_demo(candidate, runtime, Paths(reports_dir=reports_dir)))
+    raise SystemExit(run_demo(candidate, runtime, Paths(profile="demo", reports_dir=reports_dir)))
 
 
 @app.command(
@@ -71,7 +73,7 @@ def promote(
     reports_dir: ReportsDir = DEFAULTS.reports_dir,
 ) -> None:
     """Deploy at 0 %, smoke, load, gate, shift; back at the first breach."""
-    paths = Paths(settings_file, endpoint_file, deployment_file, reports_dir)
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
     settings = read_settings(settings_file, profile=profile)
     release = Release(
         release_id=release_id or f"{git_sha()[:12]}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}",
@@ -83,7 +85,7 @@ def promote(
     with LiveDisplay(console) as display:
         display.started("connecting to Azure ML")
         result = run_release(connect(paths), settings, release, paths, display)
-    written = write_reports(result, settings, release, paths, {})
+    written = write_reports(result, release, paths, {})
     print_result(console, result, {"release": release.release_id, **written})
     raise SystemExit(result.outcome.exit_code)
 
@@ -122,9 +124,7 @@ def emulate(context: typer.Context) -> None:
 def connect(paths: Paths) -> Platform:
     from deployment.azureml import AzureML, workspace_from  # noqa: PLC0415 - two seconds that only these commands need
 
-    return AzureML(
-        workspace_from(os.environ), endpoint_file=paths.endpoint_file, deployment_file=paths.deployment_file
-    )
+    return AzureML(workspace_from(os.environ), endpoint_file=paths.endpoint_file, deployment_file=paths.deployment_file)
 
 
 def require_digest(image: str) -> str:

@@ -18,7 +18,7 @@ from rich.console import Console
 from deployment.background import BackgroundClient
 from deployment.display import LiveDisplay, make_console, print_result
 from deployment.golden import read_artefacts
-from deployment.image import build_bundle, build_image, choose_base_image, engine_answers
+from deployment.image import build_bundle, build_image, choose_base_image, choose_ca_bundle, engine_answers
 from deployment.outcomes import EXIT_CLIENTS_FAILED, BadInputError, PlatformError
 from deployment.platform import Platform
 from deployment.release import Release, Result
@@ -49,9 +49,9 @@ class Runtime(StrEnum):
 
 
 def run_demo(candidate: Candidate, runtime: Runtime, paths: Paths) -> int:
-    """Train, build, release version 1, then release the candidate beside a client that never stops; return the exit code."""
+    """Train, build, release version 1, then the candidate beside a client that never stops; return the exit code."""
     console = make_console()
-    settings = read_settings(paths.settings_file, profile="demo")
+    settings = read_settings(paths.settings_file, profile=paths.profile)
     runtime = choose_runtime(console, runtime)
     started_s = monotonic()
     with tempfile.TemporaryDirectory(prefix="byoc-demo-") as folder, LiveDisplay(console) as display:
@@ -67,7 +67,7 @@ def run_demo(candidate: Candidate, runtime: Runtime, paths: Paths) -> int:
             release_first(platform, settings, releases[0], paths, display)
             result, background = release_candidate(platform, settings, releases[1], paths, display)
     facts = {"runtime": f"{runtime} on this machine, emulated Azure ML", "background client": background.summary()}
-    written = write_reports(result, settings, releases[1], paths, facts)
+    written = write_reports(result, releases[1], paths, facts)
     rows = {**facts, "took": f"{monotonic() - started_s:.0f} s", **written}
     print_result(console, result, rows)
     return EXIT_CLIENTS_FAILED if background.failures else result.outcome.exit_code
@@ -88,9 +88,7 @@ def choose_runtime(console: Console, runtime: Runtime) -> Runtime:
     return runtime
 
 
-def make_release(
-    display: LiveDisplay, version: str, variant: Candidate, runtime: Runtime, bundles: Path
-) -> Release:
+def make_release(display: LiveDisplay, version: str, variant: Candidate, runtime: Runtime, bundles: Path) -> Release:
     """Train a model version and put it into an image (or a bundle of processes), addressed by digest."""
     display.started(f"training model {version}")
     model_dir = ARTEFACTS / f"demo-{version}"
@@ -104,6 +102,7 @@ def make_release(
             model_dir=model_dir,
             name=IMAGE_NAME,
             base_image=choose_base_image(),
+            ca_bundle=choose_ca_bundle(),
             revision=git_sha(),
             on_line=lambda line: display.started(f"building the image with model {version}: {line[:60]}"),
         )
@@ -148,9 +147,7 @@ def connect(environment: Mapping[str, str], paths: Paths) -> Platform:
     os.environ.update(environment)
     from deployment.azureml import AzureML, workspace_from  # noqa: PLC0415 - the environment has to come first
 
-    return AzureML(
-        workspace_from(os.environ), endpoint_file=paths.endpoint_file, deployment_file=paths.deployment_file
-    )
+    return AzureML(workspace_from(os.environ), endpoint_file=paths.endpoint_file, deployment_file=paths.deployment_file)
 
 
 def release_first(

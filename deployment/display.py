@@ -1,11 +1,9 @@
-"""What a person sees while a release runs: a line for everything that has happened, and one that says what is going on."""
+"""What a person sees while a release runs: a line for everything that has happened, and one for what is going on."""
 
 import sys
 from types import TracebackType
 from typing import Self
 
-from load.measure import Progress as LoadProgress
-from load.report import JournalEntry
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -13,6 +11,8 @@ from rich.table import Table
 from deployment.outcomes import Outcome
 from deployment.platform import describe_traffic
 from deployment.release import Result
+from load.measure import Progress as LoadProgress
+from load.report_data import JournalEntry
 
 
 def make_console() -> Console:

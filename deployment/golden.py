@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deployment.outcomes import BadInputError, Breach, Outcome
 from deployment.scoring import Answer, ScoringClient
+from load.report_data import SmokeCheck
 
 METADATA_FILE = "metadata.json"
 
@@ -56,16 +57,6 @@ class ModelArtefacts:
     golden: GoldenRequests
 
 
-@dataclass(frozen=True)
-class SmokeResult:
-    """One golden request's fate: what was wrong, or nothing."""
-
-    request_id: str
-    expected: str
-    answered: str
-    mismatch: str | None
-
-
 def read_artefacts(folder: Path) -> ModelArtefacts:
     """Read a model's metadata and golden requests; raises BadInputError naming the file and the fault."""
     path = folder / METADATA_FILE
@@ -76,24 +67,24 @@ def read_artefacts(folder: Path) -> ModelArtefacts:
         return ModelArtefacts(metadata["name"], metadata["version"], path, golden)
     except (OSError, KeyError, TypeError, ValidationError, json.JSONDecodeError) as error:
         raise BadInputError(
-            f"model artefacts: {path} cannot be read ({error}); make them with `python -m model train --output {folder}`"
+            f"model artefacts: {path} cannot be read ({error}); `python -m model train --output {folder}` makes them"
         ) from error
 
 
-def smoke(client: ScoringClient, golden: GoldenRequests, deployment: str) -> tuple[SmokeResult, ...]:
+def smoke(client: ScoringClient, golden: GoldenRequests, deployment: str) -> tuple[SmokeCheck, ...]:
     """Send every golden request to the deployment by name and compare what it answers."""
     return tuple(check(client, golden, request, deployment) for request in golden.requests)
 
 
-def check(client: ScoringClient, golden: GoldenRequests, request: GoldenRequest, deployment: str) -> SmokeResult:
+def check(client: ScoringClient, golden: GoldenRequests, request: GoldenRequest, deployment: str) -> SmokeCheck:
     answer = client.score(request.body, deployment=deployment)
     mismatch = golden.mismatch(request, answer)
     if mismatch is None and answer.deployment != deployment:
         mismatch = f"answered by {answer.deployment or 'nobody known'!r} instead of {deployment!r}"
-    return SmokeResult(request.id, abridge(list(request.predictions)), abridge(answer.body), mismatch)
+    return SmokeCheck(request.id, abridge(list(request.predictions)), abridge(answer.body), mismatch)
 
 
-def refuse_if_wrong(results: tuple[SmokeResult, ...], deployment: str) -> None:
+def refuse_if_wrong(results: tuple[SmokeCheck, ...], deployment: str) -> None:
     """Raise Breach if any golden request was answered wrongly."""
     wrong = [result for result in results if result.mismatch is not None]
     if wrong:
@@ -102,7 +93,7 @@ def refuse_if_wrong(results: tuple[SmokeResult, ...], deployment: str) -> None:
             Outcome.REFUSED_BY_SMOKE,
             f"{deployment} answered {len(wrong)} of {len(results)} golden requests wrongly: {first.request_id} got "
             f"{first.mismatch}.",
-            "Compare the model that was deployed with the one that its golden requests were made with, then release anew.",
+            "Compare the model in the image with the one that its golden requests were made with, then release anew.",
         )
 
 

@@ -7,24 +7,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from load.measure import Progress
-from load.report import JournalEntry
-
 from deployment.phases import Phase, may_follow
 from deployment.platform import Traffic
+from load.measure import Progress
+from load.report_data import JournalEntry
 
 
 class Watcher(Protocol):
     """Somebody who looks on while a release runs; whatever they do cannot stop it."""
 
     def started(self, what: str) -> None:
-        """Something has begun that may take a while."""
+        """Take note that something has begun which may take a while."""
 
     def recorded(self, entry: JournalEntry) -> None:
-        """Something has happened."""
+        """Take note of what has happened."""
 
     def measured(self, progress: Progress) -> None:
-        """The load test is this far."""
+        """Take note of how far the load test is."""
 
 
 @dataclass

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from load.gate import Verdict
-
-from deployment.golden import ModelArtefacts, SmokeResult
+from deployment.golden import ModelArtefacts
 from deployment.outcomes import Outcome
 from deployment.platform import Traffic
+from load.report_data import JournalEntry, SmokeCheck
+from load.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,11 @@ class Result:
     outcome: Outcome
     sentence: str
     next_action: str
+    endpoint: str
     live: str | None
     candidate: str
     traffic: Traffic
-    smoke: tuple[SmokeResult, ...]
+    smoke: tuple[SmokeCheck, ...]
     verdict: Verdict | None
+    journal: tuple[JournalEntry, ...]
     rows_path: Path | None

@@ -3,12 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from load.gate import Outcome as GateOutcome
-from load.gate import Verdict, judge
-from load.measure import LoadError, LoadPlan, measure
-from load.rows import read_rows
-
-from deployment.golden import SmokeResult, refuse_if_wrong, smoke
+from deployment.golden import refuse_if_wrong, smoke
 from deployment.journal import Journal
 from deployment.outcomes import BadInputError, Breach, Outcome, PlatformError, ProvisioningError
 from deployment.phases import Phase
@@ -27,6 +22,12 @@ from deployment.release import Release, Result
 from deployment.scoring import ScoringClient
 from deployment.settings import ReleaseSettings
 from deployment.shift import Shift
+from load.gate import judge
+from load.measure import LoadError, LoadPlan, measure
+from load.report_data import SmokeCheck
+from load.rows import read_rows
+from load.verdict import Outcome as GateOutcome
+from load.verdict import Verdict
 
 COLOURS = ("blue", "green")
 LOG_LINES = 40
@@ -57,10 +58,11 @@ class Rollout:
     release: Release
     journal: Journal
     rows_path: Path
+    endpoint_name: str = ""
     live: str | None = None
     candidate: str = COLOURS[0]
     traffic_before: Traffic = field(default_factory=dict)
-    smoke_results: tuple[SmokeResult, ...] = ()
+    smoke_results: tuple[SmokeCheck, ...] = ()
     verdict: Verdict | None = None
 
     def promote(self) -> Result:
@@ -91,6 +93,7 @@ class Rollout:
                 f"endpoint {endpoint.name}: its traffic is split ({describe_traffic(endpoint.traffic)}), so another "
                 "release is under way or was cut off; end that one, or `python -m deployment rollback --to NAME`"
             )
+        self.endpoint_name = endpoint.name
         self.live = endpoint.live.name if endpoint.live else None
         self.candidate = next(colour for colour in COLOURS if colour != self.live)
         self.traffic_before = self.journal.traffic = endpoint.traffic
@@ -178,23 +181,25 @@ class Rollout:
             outcome=outcome,
             sentence=sentence,
             next_action=next_action,
+            endpoint=self.endpoint_name,
             live=self.live,
             candidate=self.candidate,
             traffic=self.journal.traffic,
             smoke=self.smoke_results,
             verdict=self.verdict,
+            journal=tuple(self.journal.entries),
             rows_path=self.rows_path if self.rows_path.exists() else None,
         )
 
     def success(self) -> tuple[str, str]:
         if self.live is None:
             return (
-                f"{self.candidate} is the first release and has 100 % of the traffic; there was nothing to compare with.",
+                f"{self.candidate} is the first release and has all traffic; there was nothing to compare it with.",
                 "Nothing to do. The next release will be compared with this one.",
             )
         return (
             f"{self.candidate} has 100 % of the traffic. {self.verdict.sentence if self.verdict else ''}".strip(),
-            f"Nothing to do. {self.live} stays deployed at 0 %; `python -m deployment rollback --to {self.live}` goes back.",
+            f"Nothing to do. {self.live} stays at 0 %; `python -m deployment rollback --to {self.live}` goes back.",
         )
 
     def observe_again(self) -> Endpoint:

@@ -1,7 +1,7 @@
 """Requests to the endpoint as its clients send them: over HTTP, with the key, and never through the SDK's invoke().
 
-invoke(deployment_name=...) changes a dictionary of its class, so every later call of the process goes to that deployment too
-(azure-ai-ml 1.35.2), and it repeats a POST that was answered with 500, 503 or 504.
+invoke(deployment_name=...) changes a dictionary of its class, so every later call of the process goes to that
+deployment too (azure-ai-ml 1.35.2), and it repeats a POST that was answered with 500, 503 or 504.
 """
 
 import os
@@ -18,7 +18,7 @@ TIMEOUT_S = 10.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the platform's status (0 where no answer came), who answered, and the decoded body or a reason."""
+    """What came back: the platform's status (0: no answer came), who answered, and the decoded body or a reason."""
 
     status: int
     deployment: str

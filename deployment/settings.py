@@ -4,10 +4,10 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from load.settings import GatePolicy, LoadSettings
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deployment.outcomes import BadInputError
+from load.settings import GatePolicy, LoadSettings
 
 Percent = Annotated[int, Field(ge=1, le=100)]
 
@@ -23,7 +23,8 @@ class ShiftSettings(BaseModel):
     probes_per_step: int = Field(
         ge=132,
         le=5000,
-        description="Requests without a deployment header that verify a split; 132 tell 10 % from 0 % but for one in a million.",
+        description="Requests without a deployment header that verify a split; 132 tell 10 % from 0 % but for one in "
+        "a million.",
     )
     routing_timeout_s: float = Field(gt=0, le=1800, description="How long a split may take to show in the answers.")
     bake_s: float = Field(ge=0, le=3600, description="How long each step is watched before the next one.")

@@ -1,4 +1,4 @@
-"""Traffic set is not traffic routed: count who answers requests that name no deployment, and hold it against the split."""
+"""Traffic set is not traffic routed: count who answers requests without a name, and hold that against the split."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""What a training run hands to everyone after it: the model, its metadata, and golden requests with expected predictions."""
+"""What a training run hands on: the model, its metadata, and golden requests with their expected predictions."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Train on scikit-learn's diabetes set: 442 patients, 10 measurements in their own units, disease progression after a year."""
+"""Train on scikit-learn's diabetes set: 442 patients, 10 measurements each, disease progression after a year."""
 
 from dataclasses import dataclass
 

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployment.golden import GoldenRequest, GoldenRequests, SmokeResult, read_artefacts, refuse_if_wrong
+
+from deployment.golden import GoldenRequest, GoldenRequests, read_artefacts, refuse_if_wrong
 from deployment.outcomes import BadInputError, Breach, Outcome
 from deployment.scoring import Answer
+from load.report_data import SmokeCheck
 
 pytestmark = pytest.mark.unit
 
@@ -47,14 +49,16 @@ def test_a_failed_request_is_no_match_whatever_its_body() -> None:
 
 
 def test_one_wrong_answer_refuses_the_candidate_and_names_it() -> None:
-    results = (SmokeResult("golden-00", "[1]", "[1]", None), SmokeResult("golden-01", "[1]", "[2]", "2 instead of 1"))
-    with pytest.raises(Breach, match="green answered 1 of 2 golden requests wrongly: golden-01 got 2 instead of 1") as e:
+    results = (SmokeCheck("golden-00", "[1]", "[1]", None), SmokeCheck("golden-01", "[1]", "[2]", "2 instead of 1"))
+    with pytest.raises(
+        Breach, match="green answered 1 of 2 golden requests wrongly: golden-01 got 2 instead of 1"
+    ) as e:
         refuse_if_wrong(results, "green")
     assert e.value.outcome is Outcome.REFUSED_BY_SMOKE
 
 
 def test_no_wrong_answer_refuses_nothing() -> None:
-    refuse_if_wrong((SmokeResult("golden-00", "[1]", "[1]", None),), "green")
+    refuse_if_wrong((SmokeCheck("golden-00", "[1]", "[1]", None),), "green")
 
 
 def test_a_folder_without_metadata_is_bad_input_that_says_how_to_make_one(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from deployment.phases import TRANSITIONS, Phase, may_follow, mermaid
 
 pytestmark = pytest.mark.unit

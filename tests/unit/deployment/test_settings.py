@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from deployment.outcomes import BadInputError
 from deployment.settings import read_settings
 

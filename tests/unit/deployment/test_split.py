@@ -3,9 +3,10 @@
 from itertools import count
 
 import pytest
-from deployment.scoring import Answer
-from deployment.split import SplitCheck, binomial_interval, compare, wait_until_routed
 from scipy.stats import binom
+
+from deployment.scoring import Answer
+from deployment.split import binomial_interval, compare, wait_until_routed
 
 pytestmark = pytest.mark.unit
 
@@ -62,12 +63,7 @@ def test_probing_ends_with_the_last_look_when_its_time_is_over() -> None:
 
 
 def test_a_failure_ends_the_probing_at_once() -> None:
-    def fail_once() -> tuple[Answer, ...]:
-        nonlocal looks
-        looks += 1
-        return (Answer(0, "", "ConnectError", ""),)
-
-    looks = 0
-    check: SplitCheck = wait_until_routed(fail_once, {"blue": 100}, timeout_s=60)
+    looks = iter([(Answer(0, "", "ConnectError", ""),), answers(blue=300)])
+    check = wait_until_routed(lambda: next(looks), {"blue": 100}, timeout_s=60)
     assert not check.fits
-    assert looks == 1
+    assert check.reason == "1 of 1 probes failed, the first with status 0"

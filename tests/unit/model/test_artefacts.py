@@ -8,6 +8,7 @@ from time import perf_counter
 
 import joblib
 import pytest
+
 from model.artefacts import write_artefacts
 from model.faulty import PAUSE_PER_ROW_S, Variant, make_variant
 from model.train import Dataset, evaluate, load_dataset, train

@@ -1,0 +1,196 @@
+"""The image of the service with a model in it, or, where there is no Docker Engine, a bundle of the same files.
+
+Both are addressed by the digest of their content, `<name>@sha256:<64 hex digits>`; for an image that is its id.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from deployment.outcomes import ReleaseError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SERVICE = REPOSITORY / "service"
+REQUIREMENTS = REPOSITORY / "requirements" / "service.txt"
+MODEL_FILES = ("model.joblib", "metadata.json", "golden_requests.json")
+LOCAL_BASE_IMAGE = "byoc-base:trixie"  # scripts/base-image.sh makes it
+CA_BUNDLE_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+ENGINE_TIMEOUT_S = 10
+LAST_LINES = 15
+BUNDLE = {
+    "command": ["azmlinfsrv", "--entry_script", "service/score.py", "--port", "{azmlinfsrv_port}"],
+    "env": {
+        "API_SERVER_PORT": "{scoring_port}",
+        "GUNICORN_CMD_ARGS": "--config=service/gunicorn_conf.py",
+        "PYTHONDONTWRITEBYTECODE": "1",  # a bundle stays what its digest says
+    },
+}
+
+
+class ImageError(ReleaseError):
+    """There is no image to deploy; nothing has been touched."""
+
+
+def engine_answers() -> bool:
+    """Say whether a Docker Engine answers any client on PATH."""
+    return any(
+        _output([client, "version", "--format", "{{.Server.Version}}"]) is not None for client in docker_clients()
+    )
+
+
+def choose_base_image(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return $BASE_IMAGE, else the one that scripts/base-image.sh made here, else None: the Dockerfile's default."""
+    if environ.get("BASE_IMAGE"):
+        return environ["BASE_IMAGE"]
+    made_here = any(_output([client, "image", "inspect", LOCAL_BASE_IMAGE]) is not None for client in docker_clients())
+    return LOCAL_BASE_IMAGE if made_here else None
+
+
+def choose_ca_bundle(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the CA bundle that this machine's environment names for downloads; None where it names none."""
+    named = [Path(environ[variable]) for variable in CA_BUNDLE_VARIABLES if environ.get(variable)]
+    return next((path for path in named if path.is_file()), None)
+
+
+def build_image(
+    *,
+    model_dir: Path,
+    name: str,
+    base_image: str | None = None,
+    ca_bundle: Path | None = None,
+    revision: str = "unknown",
+    on_line: Callable[[str], None] | None = None,
+) -> str:
+    """Build service/Dockerfile with the model and return `name@sha256:<image id>`; also tags it `name:<model version>`.
+
+    `on_line` gets the client used and each line of the build. `ca_bundle` defaults to choose_ca_bundle(). Raises
+    ImageError with the build's last lines.
+    """
+    report = on_line or (lambda _: None)
+    client = choose_building_client()
+    report(f"building with {client}")
+    with tempfile.TemporaryDirectory(prefix="image-") as folder:
+        context, image_id_file = Path(folder, "context"), Path(folder, "image-id")
+        lay_out(context, model_dir)
+        (context / "requirements").mkdir()
+        shutil.copyfile(REQUIREMENTS, context / "requirements" / REQUIREMENTS.name)
+        metadata = json.loads((context / "model" / "metadata.json").read_text(encoding="utf-8"))
+        arguments = {
+            "MODEL_DIR": "model",
+            "MODEL_NAME": str(metadata["name"]),
+            "MODEL_VERSION": str(metadata["version"]),
+            "REVISION": revision,
+            **({"BASE_IMAGE": base_image} if base_image else {}),
+        }
+        command = [client, "build", "--progress=plain", "--file", str(SERVICE / "Dockerfile")]
+        command += ["--iidfile", str(image_id_file), "--tag", f"{name}:{metadata['version']}"]
+        command += [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
+        bundle = ca_bundle or choose_ca_bundle()
+        command += ["--secret", f"id=ca_bundle,src={bundle}"] if bundle else []
+        _run_build([*command, str(context)], report)
+        return f"{name}@{image_id_file.read_text(encoding='ascii').strip()}"
+
+
+def build_bundle(*, model_dir: Path, bundles_dir: Path, name: str) -> str:
+    """Copy the service and the model to `<bundles_dir>/<64 hex digits>/` and return `name@sha256:<the digits>`.
+
+    The same input gives the same digest, and a bundle that is there already is left as it is.
+    """
+    bundles_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=bundles_dir) as folder:
+        bundle = Path(folder, "bundle")
+        lay_out(bundle, model_dir)
+        (bundle / "bundle.json").write_text(json.dumps(BUNDLE, indent=2) + "\n", encoding="utf-8")
+        digest = content_digest(bundle)
+        if not (bundles_dir / digest).exists():
+            bundle.rename(bundles_dir / digest)
+    return f"{name}@sha256:{digest}"
+
+
+def lay_out(root: Path, model_dir: Path) -> None:
+    """Make `root` an application root: service/ as it runs, and model/ with the three files of a trained model.
+
+    Files get the same modes everywhere. Raises ImageError where the model is incomplete.
+    """
+    missing = [file for file in MODEL_FILES if not (model_dir / file).is_file()]
+    if missing:
+        raise ImageError(
+            f"image: {model_dir} has no {', '.join(missing)}; train the model: python -m model train --help"
+        )
+    sources = [path for path in SERVICE.rglob("*") if path.suffix == ".py" or path.name == "logging.json"]
+    files = {root / "service" / path.relative_to(SERVICE): path for path in sources}
+    files |= {root / "model" / file: model_dir / file for file in MODEL_FILES}
+    for target, source in files.items():
+        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        target.chmod(0o644)
+
+
+def content_digest(folder: Path) -> str:
+    """Return the sha256, in hex, over the names and the contents of all files."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def docker_clients(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return each `docker` on PATH, once."""
+    folders = environ.get("PATH", "").split(os.pathsep)
+    found = [client for folder in folders if folder and (client := shutil.which("docker", path=folder))]
+    return list({os.path.realpath(client): client for client in reversed(found)}.values())[::-1]
+
+
+def choose_building_client() -> str:
+    """Return the first client on PATH with BuildKit in it; raises ImageError that says why each other has not."""
+    clients = docker_clients()
+    for client in clients:
+        # BuildKit alone has secrets; clients that need the buildx component for it, and lack it, offer none.
+        if "--secret" in (_output([client, "build", "--help"]) or ""):
+            return client
+    reasons = "; ".join(f"{client} has no BuildKit (install docker-buildx for it)" for client in clients)
+    raise ImageError(f"image: no docker client here can build ({reasons or 'none is on PATH'})")
+
+
+def _run_build(command: list[str], on_line: Callable[[str], None]) -> None:
+    last_lines: deque[str] = deque(maxlen=LAST_LINES)
+    with subprocess.Popen(
+        command,
+        env={**os.environ, "DOCKER_BUILDKIT": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as build:
+        try:
+            for line in build.stdout or ():
+                last_lines.append(line)
+                on_line(line.rstrip())
+        except BaseException:
+            build.kill()
+            raise
+    if build.returncode != 0:
+        raise ImageError(
+            f"image: docker build ended with exit code {build.returncode}; its last lines:\n{''.join(last_lines)}"
+            "Where it could not fetch: BASE_IMAGE names another base image (scripts/base-image.sh makes one), and "
+            "SSL_CERT_FILE the CA bundle of a proxy."
+        )
+
+
+def _output(command: list[str]) -> str | None:
+    environ = {**os.environ, "DOCKER_BUILDKIT": "1"}
+    try:
+        done = subprocess.run(
+            command, check=False, env=environ, capture_output=True, text=True, timeout=ENGINE_TIMEOUT_S
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
