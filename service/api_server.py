@@ -1,19 +1,18 @@
 """The scoring server as azmlinfsrv's workers see it: one uvicorn child, however many of them there are."""
 
-import fcntl
-import json
 import logging
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO
+
+from service.port_lock import PortLock
+from service.probe import probe
 
 START_TIMEOUT_S = 120.0
 # Below gunicorn's 30 s for a worker's end; requests end after 5 s where deployment.yml does not say otherwise.
@@ -21,7 +20,6 @@ DRAIN_TIMEOUT_S = 20.0
 KILL_AFTER_DRAIN_S = 3.0
 # Longer than the proxy before the container keeps a connection for reuse, so that the proxy is the one who closes it.
 KEEP_ALIVE_TIMEOUT_S = 75
-PROBE_TIMEOUT_S = 2.0
 PROBE_INTERVAL_S = 0.05
 LAST_LINES = 20
 
@@ -81,7 +79,7 @@ class ApiServer:
                 self._start_child()
                 self._wait_until_ready(deadline)
                 return
-            if self._probe() is not None:
+            if probe(self._host, self._port) is not None:
                 logger.info("another worker's scoring server answers on %d", self._port)
                 return
             time.sleep(PROBE_INTERVAL_S)
@@ -156,7 +154,7 @@ class ApiServer:
                 sys.stdout.flush()
 
     def _wait_until_ready(self, deadline: float) -> None:
-        while self._probe() != self.pid:
+        while probe(self._host, self._port) != self.pid:
             if self._ended.is_set() or time.monotonic() >= deadline:
                 self._give_up()
             self._ended.wait(PROBE_INTERVAL_S)
@@ -174,53 +172,3 @@ class ApiServer:
             f"api server: uvicorn for port {self._port} {what} (limit {self._start_timeout_s:g} s); "
             f"its last lines:\n{''.join(self._last_lines)}"
         )
-
-    def _probe(self) -> int | None:
-        """Return the process id that `GET /` answers 200 with; None where it does not."""
-        host = "127.0.0.1" if self._host == "0.0.0.0" else self._host  # noqa: S104 - compared, not bound
-        connection = HTTPConnection(host, self._port, timeout=PROBE_TIMEOUT_S)
-        try:
-            connection.request("GET", "/")
-            response = connection.getresponse()
-            body = response.read()
-            return int(json.loads(body)["pid"]) if response.status == 200 else None  # noqa: PLR2004 - the platform's own success
-        except (OSError, HTTPException, ValueError, KeyError, TypeError):
-            return None
-        finally:
-            connection.close()
-
-
-class PortLock:
-    """Held by one process and its child for each port; the kernel lets go of it when both have ended."""
-
-    def __init__(self, port: int) -> None:
-        self._path = Path(tempfile.gettempdir()) / f"api-server-{os.getuid()}-{port}.lock"
-        self._descriptor: int | None = None
-
-    def fileno(self) -> int:
-        """Return the descriptor that a child inherits."""
-        if self._descriptor is None:
-            raise ValueError(f"port lock: {self._path} is not held")
-        return self._descriptor
-
-    def acquire(self) -> bool:
-        """Say whether the lock is held now; does not wait."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        # Its last holder may have removed the file between the two calls.
-        if not self._path.exists() or not os.path.samestat(os.fstat(descriptor), self._path.stat()):
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
-
-    def release(self) -> None:
-        """Let go of the lock and remove its file; does nothing where it is not held."""
-        if self._descriptor is not None:
-            self._path.unlink(missing_ok=True)
-            os.close(self._descriptor)
-            self._descriptor = None

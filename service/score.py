@@ -6,7 +6,7 @@ import os
 import sys
 from http import HTTPStatus
 
-from azureml_inference_server_http.api.aml_response import AMLResponse
+from azureml_inference_server_http.api.aml_response import AMLResponse  # type: ignore[import-untyped]  # ships none
 
 from service.api_server import ApiServer
 from service.errors import error_body
