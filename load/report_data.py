@@ -38,9 +38,8 @@ class ReleaseReport:
 
     `outcome` is a word or two for the banner (PROMOTED, REFUSED, ROLLED BACK, ...), `good` whether the candidate has
     the traffic; `sentence` says why, `next_action` what to do. `verdict` and `rows` are None where the release ended
-    before the load. `live` had the traffic before and `candidate` is
-    to have it; None stands for what the verdict says. `facts` are
-    labels and values of the environment, shown in their order.
+    before the load. `live` had the traffic before and `candidate` is to have it; None stands for what the
+    verdict says. `facts` are labels and values of the environment, shown in their order.
     """
 
     outcome: str
