@@ -62,7 +62,8 @@ def test_both_deployments_are_asked_the_same_and_a_late_one_is_told_from_a_promp
     rows = read_rows(measurement.rows_path)
     assert measurement.requests == len(rows) == 2 * measurement.pairs
     assert measurement.errors == 0
-    assert all("locustfile.py" in each and KEY not in each for each in arguments)
+    assert any("locustfile.py" in each for each in arguments)
+    assert not any(KEY in each for each in arguments)
     assert 100 < measurement.pairs < 320  # 200 are expected of a Poisson process at 40/s in 5 s
     by_pair = {(pair, role): payload for pair, role, payload in zip(rows.pair, rows.role, rows.payload, strict=True)}
     assert all(by_pair[pair, "live"] == by_pair[pair, "candidate"] for pair in range(measurement.pairs))
