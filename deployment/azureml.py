@@ -64,7 +64,8 @@ class AzureML:
         require_cloud_of(os.environ)
         self._endpoint_file = endpoint_file
         self._deployment_file = deployment_file
-        logging.getLogger("azure").setLevel(logging.ERROR)
+        # Its notices of ordinary calls go; its warnings, such as falling back to the public Azure, stay.
+        logging.getLogger("azure.ai.ml").setLevel(logging.WARNING)
         with quiet(), errors_as(PlatformError, "workspace"):
             self.endpoint_name = str(load_online_endpoint(endpoint_file).name)
             self._client = MLClient(
