@@ -12,6 +12,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from deployment.outcomes import ReleaseError
 
@@ -23,7 +24,7 @@ LOCAL_BASE_IMAGE = "byoc-base:trixie"  # scripts/base-image.sh makes it
 CA_BUNDLE_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 ENGINE_TIMEOUT_S = 10
 LAST_LINES = 15
-BUNDLE = {
+BUNDLE: dict[str, Any] = {
     "command": ["azmlinfsrv", "--entry_script", "service/score.py", "--port", "{azmlinfsrv_port}"],
     "env": {
         "API_SERVER_PORT": "{scoring_port}",

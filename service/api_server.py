@@ -71,7 +71,8 @@ class ApiServer:
     def start(self) -> None:
         """Return when the scoring server answers.
 
-        Raises ApiServerError, with the child's last log lines, where it ends or does not answer in time.
+        To be called in a thread that lives on: the kernel takes its end for the end of the child's parent. Raises
+        ApiServerError, with the child's last log lines, where it ends or does not answer in time.
         """
         deadline = time.monotonic() + self._start_timeout_s
         while time.monotonic() < deadline:

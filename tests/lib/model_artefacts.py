@@ -1,0 +1,31 @@
+"""A trained model's folder, as the service gets it."""
+
+from pathlib import Path
+from typing import Any
+
+from model.artefacts import write_artefacts as write_trained
+from model.faulty import Variant, make_variant
+from model.train import evaluate, load_dataset, train
+
+# The data set's means, roughly: a row that every model here takes.
+ROW = [48.5, 1.5, 26.4, 94.6, 189.1, 115.4, 49.8, 4.1, 4.6, 91.3]
+
+
+def write_artefacts(folder: Path, version: str = "1", variant: Variant = Variant.GOOD) -> Path:
+    """Train on the diabetes set, write the three files into `folder` and return it."""
+    dataset = load_dataset()
+    trained = train(dataset, alpha=1.0)
+    write_trained(
+        folder,
+        version=version,
+        model=make_variant(trained, variant, dataset),
+        golden_model=trained,
+        dataset=dataset,
+        metrics=evaluate(trained, dataset),
+    )
+    return folder
+
+
+def rows(count: int) -> dict[str, Any]:
+    """Return a request body."""
+    return {"data": [ROW] * count}
