@@ -5,6 +5,7 @@ deployment too (azure-ai-ml 1.35.2), and it repeats a POST that was answered wit
 """
 
 import os
+import ssl
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -38,7 +39,8 @@ class ScoringClient:
         self._client = httpx.Client(
             headers={"authorization": f"Bearer {key}"},
             timeout=TIMEOUT_S,
-            verify=os.environ.get("REQUESTS_CA_BUNDLE") or True,
+            # The variable that the SDK honours, so that both trust the same certificates.
+            verify=ssl.create_default_context(cafile=os.environ.get("REQUESTS_CA_BUNDLE")),
             trust_env=False,
         )
 

@@ -1,0 +1,171 @@
+"""An emulator with an endpoint, trained models, and the command line that releases them."""
+
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from deployment.background import BackgroundClient
+from deployment.emulator.entities import Workspace
+from deployment.emulator.process_tree import marked_processes
+from deployment.emulator.processes import MARK
+from deployment.emulator.server import emulator_id
+from deployment.golden import read_artefacts
+from deployment.image import build_bundle
+from deployment.scoring import ScoringClient
+from tests.lib.emulator import REPOSITORY, RunningEmulator, wait_until
+
+ENDPOINT = "diabetes"
+COMMAND_TIMEOUT_S = 200.0
+# The demo's settings, shorter still; the slow candidate's 100 ms show in any hundred requests.
+PROFILE = """
+[profiles.{name}.shift]
+bake_s = {bake_s}
+[profiles.{name}.load]
+rate_pairs_per_s = 15
+warmup_s = 2
+duration_s = 11
+timeout_s = 10
+[profiles.{name}.gate]
+ignore_below_ms = 40
+max_error_ratio = 0.05
+min_samples = 100
+block_s = 1
+max_lag_p99_ms = 250
+"""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that has ended."""
+
+    exit_code: int
+    output: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """An emulator, the trained models by name, and a folder for settings and reports."""
+
+    emulator: RunningEmulator
+    models: Path
+    folder: Path
+
+    def __post_init__(self) -> None:
+        shipped = (REPOSITORY / "deployment" / "release.toml").read_text(encoding="utf-8")
+        profiles = PROFILE.format(name="quick", bake_s=0.5) + PROFILE.format(name="patient", bake_s=60)
+        (self.folder / "release.toml").write_text(shipped + profiles, encoding="utf-8")
+
+    def promotion(self, model: str, *, profile: str = "quick", image: str = "") -> list[str]:
+        """Return the command that releases a model; the patient profile watches each step for a minute."""
+        built = image or build_bundle(
+            model_dir=self.models / model, bundles_dir=self.emulator.bundles_dir, name="diabetes"
+        )
+        command = [sys.executable, "-m", "deployment", "promote", "--image", built]
+        command += ["--model-dir", str(self.models / model), "--release-id", f"release-of-{model}"]
+        command += ["--settings", str(self.folder / "release.toml"), "--profile", profile]
+        return [*command, "--reports-dir", str(self.folder / "reports")]
+
+    def promote(self, model: str, *, image: str = "") -> Finished:
+        """Release a model and wait for the end."""
+        return finish(self.start(self.promotion(model, image=image)))
+
+    def command(self, *arguments: str) -> Finished:
+        """Run `python -m deployment` with the emulator's environment."""
+        return finish(self.start([sys.executable, "-m", "deployment", *arguments]))
+
+    def start(self, command: list[str]) -> subprocess.Popen[str]:
+        environment = self.emulator.child_environment
+        pipe, out = subprocess.PIPE, subprocess.STDOUT
+        return subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=pipe, stderr=out, text=True)
+
+    def promote_disturbed(self, model: str, disturb: Callable[[subprocess.Popen[str]], None]) -> Finished:
+        """Release a model, and disturb that once the candidate is seen to have its first share of the traffic."""
+        process = self.start(self.promotion(model, profile="patient"))
+        journal = self.report_folder(model) / "journal.jsonl"
+        wait_until(
+            lambda: process.poll() is not None or (journal.exists() and '"verified": true' in journal.read_text()), 120
+        )
+        disturb(process)
+        return finish(process)
+
+    def kill_colour(self, name: str) -> None:
+        """Kill every process of a deployment with SIGKILL."""
+        colour = f"{MARK}={emulator_id(self.emulator.state_dir)}/{ENDPOINT}.{name}."
+        processes = marked_processes(colour)
+        assert processes, f"no process of {name}"
+        for process_id in processes:
+            os.kill(process_id, signal.SIGKILL)
+
+    def resource(self) -> dict[str, Any]:
+        """Return the endpoint's properties as the control plane has them."""
+        return dict(self.ask("GET")["properties"])
+
+    def key(self) -> str:
+        """Return the endpoint's key."""
+        return str(self.ask("POST", "/listKeys")["primaryKey"])
+
+    def traffic(self) -> Mapping[str, int]:
+        """Return the endpoint's traffic as the control plane has it."""
+        return dict(self.resource()["traffic"])
+
+    def ask(self, method: str, path: str = "") -> dict[str, Any]:
+        variables = self.emulator.variables
+        audience = {"resource": self.emulator.control_url, "api-version": "2019-08-01"}
+        secret = {"X-IDENTITY-HEADER": variables["IDENTITY_HEADER"]}
+        trusted = ssl.create_default_context(cafile=variables["REQUESTS_CA_BUNDLE"])
+        endpoint = f"{self.emulator.control_url}{Workspace().arm_id}/onlineEndpoints/{ENDPOINT}"
+        with httpx.Client(verify=trusted, trust_env=False) as client:
+            token = client.get(variables["IDENTITY_ENDPOINT"], params=audience, headers=secret).json()["access_token"]
+            answer = client.request(method, endpoint + path, headers={"authorization": f"Bearer {token}"})
+            return dict(answer.raise_for_status().json())
+
+    @contextmanager
+    def background_client(self) -> Iterator[BackgroundClient]:
+        """Run a client of the endpoint's own route, which counts what it gets."""
+        bodies = [request.body for request in read_artefacts(self.models / "1").golden.requests]
+        with (
+            ScoringClient(self.resource()["scoringUri"], self.key()) as client,
+            BackgroundClient(client, bodies) as background,
+        ):
+            yield background
+
+    def report_folder(self, model: str) -> Path:
+        return self.folder / "reports" / f"release-of-{model}"
+
+    def report(self, model: str) -> str:
+        """Return the Markdown report of a model's release."""
+        return (self.report_folder(model) / "report.md").read_text(encoding="utf-8")
+
+
+def finish(process: subprocess.Popen[str]) -> Finished:
+    """Wait for a command; one that hangs is killed and fails the test with its output."""
+    try:
+        output, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, _ = process.communicate()
+        raise AssertionError(f"the command did not end within {COMMAND_TIMEOUT_S:g} s:\n{output}") from None
+    return Finished(process.returncode, output)
+
+
+def train_models(folder: Path) -> Path:
+    """Train models 1 and 2, the slow and the wrong candidate, and one whose file is not the one that was trained."""
+    variants = {"1": "good", "2": "good", "slow": "slow", "wrong": "wrong"}
+    for name, variant in variants.items():
+        alpha = "1" if name == "1" else "10"
+        command = [sys.executable, "-m", "model", "train", "--version", name, "--variant", variant, "--alpha", alpha]
+        subprocess.run([*command, "--output", str(folder / name)], cwd=REPOSITORY, check=True, capture_output=True)
+    shutil.copytree(folder / "2", folder / "broken")
+    with (folder / "broken" / "model.joblib").open("ab") as file:
+        file.write(b"one byte more than its checksum says")
+    return folder

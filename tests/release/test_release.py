@@ -1,0 +1,133 @@
+"""Whole releases: the command line, the unmodified SDK, the emulator, and processes of the real service as colours."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployment.outcomes import EXIT_BAD_INPUT, EXIT_PLATFORM_ERROR, Outcome
+from tests.lib.emulator import REPOSITORY, running_emulator
+from tests.lib.site import Site, train_models
+
+pytestmark = pytest.mark.release
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def site(tmp_path: Path, models: Path) -> Iterator[Site]:
+    """Yield an emulator whose endpoint is served by model 1, deployed by a first release."""
+    with running_emulator(tmp_path / "emulator") as emulator:
+        site = Site(emulator, models, tmp_path)
+        first = site.promote("1")
+        assert first.exit_code == 0, first.output
+        assert "first release" in first.output
+        yield site
+
+
+def test_a_good_candidate_takes_all_traffic_and_no_client_notices(site: Site) -> None:
+    with site.background_client() as background:
+        finished = site.promote("2")
+    assert finished.exit_code == Outcome.PROMOTED.exit_code, finished.output
+    assert site.traffic() == {"green": 100}
+    assert background.failures == 0
+    assert set(background.answered) == {"blue", "green"}
+    for percent in (10, 50, 100):
+        assert f"probes reached green at {percent} %" in finished.output
+    assert "PROMOTED" in site.report("2").splitlines()[0]
+    assert site.key() not in finished.output + site.report("2")
+
+    shown = site.command("status")
+    assert shown.exit_code == 0
+    assert "diabetes: green 100 %" in shown.output
+
+    back = site.command("rollback", "--to", "blue", "--model-dir", str(site.models / "2"))
+    assert back.exit_code == 0, back.output
+    assert site.traffic() == {"blue": 100}
+
+
+@pytest.mark.parametrize(
+    ("model", "outcome", "sentence"),
+    [
+        ("slow", Outcome.REFUSED_BY_GATE, "green is too slow"),
+        ("wrong", Outcome.REFUSED_BY_SMOKE, "green answered 13 of 13 golden requests wrongly"),
+        ("broken", Outcome.NOT_PROVISIONED, "green did not become ready"),
+    ],
+)
+def test_a_bad_candidate_never_has_traffic_and_the_report_says_why_first(
+    site: Site, model: str, outcome: Outcome, sentence: str
+) -> None:
+    with site.background_client() as background:
+        finished = site.promote(model)
+    assert finished.exit_code == outcome.exit_code, finished.output
+    assert site.traffic() == {"blue": 100}
+    assert background.failures == 0
+    assert set(background.answered) == {"blue"}
+    first_sentence = site.report(model).splitlines()[2]
+    assert sentence in first_sentence
+
+
+def test_the_log_of_a_candidate_that_did_not_start_is_kept_and_names_the_checksum(site: Site) -> None:
+    assert site.promote("broken").exit_code == Outcome.NOT_PROVISIONED.exit_code
+    log = (site.report_folder("broken") / "green.log").read_text(encoding="utf-8")
+    assert "sha256" in log
+    after = site.promote("2")
+    assert after.exit_code == 0, f"the failed deployment was in the way:\n{after.output}"
+
+
+def test_a_release_that_is_told_to_stop_in_the_middle_of_a_shift_takes_the_traffic_back(site: Site) -> None:
+    finished = site.promote_disturbed("2", lambda process: process.send_signal(signal.SIGTERM))
+    assert finished.exit_code == Outcome.ROLLED_BACK.exit_code, finished.output
+    assert site.traffic() == {"blue": 100}
+    assert "The release was told to stop" in site.report("2")
+
+
+def test_a_candidate_that_dies_under_traffic_loses_it(site: Site) -> None:
+    finished = site.promote_disturbed("2", lambda _: site.kill_colour("green"))
+    assert finished.exit_code == Outcome.ROLLED_BACK.exit_code, finished.output
+    assert site.traffic() == {"blue": 100}
+    assert "Breach at 10 % traffic" in site.report("2")
+
+
+def test_an_endpoint_whose_traffic_is_split_already_is_left_alone(site: Site) -> None:
+    killed = site.promote_disturbed("2", lambda process: process.kill())
+    assert killed.exit_code == -signal.SIGKILL
+    assert site.traffic() == {"blue": 90, "green": 10}
+    finished = site.promote("2")
+    assert finished.exit_code == EXIT_BAD_INPUT
+    assert "its traffic is split (blue 90 %, green 10 %)" in finished.output
+    assert "rollback --to" in finished.output
+    assert site.traffic() == {"blue": 90, "green": 10}
+
+
+def test_an_image_named_by_a_tag_is_refused_before_anything_is_touched(site: Site) -> None:
+    finished = site.promote("2", image="diabetes:latest")
+    assert finished.exit_code == EXIT_BAD_INPUT
+    assert "diabetes:latest" in finished.output
+    assert site.traffic() == {"blue": 100}
+
+
+def test_without_a_workspace_the_command_says_what_to_export() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE", "ARM_"))}
+    command = [sys.executable, "-m", "deployment", "status"]
+    ended = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == EXIT_BAD_INPUT
+    assert "AZURE_SUBSCRIPTION_ID" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_sdk_is_not_let_loose_on_the_public_cloud_when_a_local_one_was_meant() -> None:
+    elsewhere = {"ARM_CLOUD_METADATA_URL": "https://127.0.0.1:9/metadata", "AZURE_SUBSCRIPTION_ID": "s"}
+    environment = {**os.environ, **elsewhere, "AZURE_RESOURCE_GROUP": "g", "AZUREML_WORKSPACE_NAME": "w"}
+    environment.pop("AZUREML_CURRENT_CLOUD", None)
+    command = [sys.executable, "-m", "deployment", "status"]
+    ended = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode in {EXIT_BAD_INPUT, EXIT_PLATFORM_ERROR}
+    assert "AZUREML_CURRENT_CLOUD" in ended.stderr
