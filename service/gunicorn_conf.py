@@ -2,6 +2,7 @@
 
 import json
 import logging.config
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 from service.process import end_with_parent
 
 logging.config.dictConfig(json.loads(Path(__file__).with_name("logging.json").read_text(encoding="utf-8")))
+
+# Until gunicorn handles it, which is after init() where the application is preloaded: PID 1 ignores a signal that it
+# has no handler for. The scoring server ends with this process.
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
 # A socket in the home folder, the same for each process of this user: two deployments on one machine would share it.
 control_socket_disable = True

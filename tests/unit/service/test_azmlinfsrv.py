@@ -91,6 +91,16 @@ def test_a_preloaded_application_starts_one_uvicorn_and_ends_it(start: Start) ->
         assert not is_running(scorer)
 
 
+@pytest.mark.parametrize("preload", ["true", "false"])
+def test_sigterm_during_init_ends_it_with_0_and_leaves_nothing_behind(start: Start, preload: str) -> None:
+    with start(WORKER_PRELOAD=preload) as service:
+        wait_until(lambda: "uvicorn started as a child" in service.log, 60, service.log_path)
+        processes = [*service.workers, *service.scorers]
+        service.process.terminate()
+        assert service.exit_code() == 0
+        wait_until(lambda: not any(map(is_running, processes)), 10, service.log_path)
+
+
 def test_sigterm_lets_the_request_in_flight_finish_and_ends_with_0(start: Start, tmp_path: Path) -> None:
     slow = write_artefacts(tmp_path / "slow", variant=Variant.SLOW)
     with start(AZUREML_MODEL_DIR=str(slow)) as service:
