@@ -26,7 +26,7 @@ format: env ## let ruff format and mend what it can
 	@.venv/bin/ruff check --fix --quiet . && .venv/bin/ruff format .
 
 emulator: env ## an emulated Azure ML to point any azure-ai-ml program at
-	@$(PYTHON_IN_VENV) -m deployment emulate --state-dir .demo/emulator --bundles .demo/bundles
+	@$(PYTHON_IN_VENV) -m deployment emulate --runtime $(RUNTIME)
 
 lock: ## write requirements/*.txt anew from pyproject.toml (needs uv on PATH)
 	@scripts/lock.sh

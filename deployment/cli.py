@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deployment.demo import Candidate, Runtime, run_demo
+from deployment.building import BUNDLES_DIR, Runtime, build
+from deployment.demo import Candidate, run_demo
 from deployment.display import LiveDisplay, make_console, print_result
 from deployment.golden import read_artefacts
 from deployment.outcomes import EXIT_CODES, ReleaseError
@@ -32,6 +33,9 @@ DeploymentFile = Annotated[Path, typer.Option(help="Azure ML deployment YAML; na
 ReportsDir = Annotated[Path, typer.Option(help="Folder for reports, one sub-folder a release.")]
 ModelDir = Annotated[Path, typer.Option(help="Folder with the model's metadata.json and golden_requests.json.")]
 
+RuntimeOption = Annotated[Runtime, typer.Option(help="What the colours are; auto asks for a Docker Engine.")]
+BundlesDir = Annotated[Path, typer.Option(help="Where bundles are, for processes.")]
+
 DEFAULTS = Paths()
 
 
@@ -49,9 +53,7 @@ def stop(signal_number: int, _frame: FrameType | None) -> None:
 @app.command(epilog=f"Example: python -m deployment demo --candidate slow. {EXIT_CODES_TOLD}")
 def demo(
     candidate: Annotated[Candidate, typer.Option(help="The model to release over version 1.")] = Candidate.GOOD,
-    runtime: Annotated[
-        Runtime, typer.Option(help="What the colours are; auto asks for a Docker Engine.")
-    ] = Runtime.AUTO,
+    runtime: RuntimeOption = Runtime.AUTO,
     reports_dir: ReportsDir = DEFAULTS.reports_dir,
 ) -> None:
     """Train, build, release and load-test on this machine alone: no Azure account, nothing leaves the machine."""
@@ -113,12 +115,29 @@ def status(
 
 
 @app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-    epilog="Example: python -m deployment emulate --state-dir /tmp/emulator --env-file /tmp/emulator.env",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Example: python -m deployment emulate --env-file emulator.env. Further options are passed on: "
+    "python -m deployment.emulator --help shows them.",
 )
-def emulate(context: typer.Context) -> None:
-    """Serve an emulated Azure ML on this machine until it is told to stop (`--help` shows its options)."""
-    os.execv(sys.executable, [sys.executable, "-m", "deployment.emulator", *context.args])  # noqa: S606 - becomes it
+def emulate(
+    context: typer.Context,
+    runtime: RuntimeOption = Runtime.AUTO,
+    state_dir: Annotated[Path, typer.Option(help="Where the emulator keeps its files.")] = Path(".emulator/state"),
+    bundles: BundlesDir = BUNDLES_DIR,
+) -> None:
+    """Serve an emulated Azure ML on this machine until it is told to stop, and print what to export."""
+    bundles.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "deployment.emulator", "--runtime", runtime.chosen(), "--bundles", str(bundles)]
+    os.execv(sys.executable, [*command, "--state-dir", str(state_dir), *context.args])  # noqa: S606 - becomes it
+
+
+@app.command("build", epilog="Example: python -m deployment build --model-dir artifacts/model-1")
+def build_command(
+    model_dir: ModelDir, runtime: RuntimeOption = Runtime.AUTO, bundles: BundlesDir = BUNDLES_DIR
+) -> None:
+    """Put a model into an image (or a bundle, for processes) and print its reference, name@sha256:..."""
+    read_artefacts(model_dir)
+    typer.echo(build(model_dir, runtime.chosen(), bundles, lambda line: typer.echo(line, err=True)))
 
 
 def connect(paths: Paths) -> Platform:

@@ -13,20 +13,17 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
-from rich.console import Console
-
 from deployment.background import BackgroundClient
+from deployment.building import Runtime, build
 from deployment.display import LiveDisplay, make_console, print_result
 from deployment.golden import read_artefacts
-from deployment.image import build_bundle, build_image, choose_base_image, choose_ca_bundle, engine_answers
-from deployment.outcomes import EXIT_CLIENTS_FAILED, BadInputError, PlatformError
+from deployment.outcomes import EXIT_CLIENTS_FAILED, PlatformError
 from deployment.platform import Platform
 from deployment.release import Release, Result
 from deployment.releasing import Paths, git_sha, run_release, write_reports
 from deployment.scoring import ScoringClient
 from deployment.settings import ReleaseSettings, read_settings
 
-IMAGE_NAME = "diabetes-byoc"
 ARTEFACTS = Path("artifacts")
 EMULATOR_START_TIMEOUT_S = 60
 EMULATOR_STOP_TIMEOUT_S = 60
@@ -40,19 +37,12 @@ class Candidate(StrEnum):
     WRONG = "wrong"
 
 
-class Runtime(StrEnum):
-    """What the colours are."""
-
-    AUTO = "auto"
-    CONTAINERS = "containers"
-    PROCESSES = "processes"
-
-
 def run_demo(candidate: Candidate, runtime: Runtime, paths: Paths) -> int:
     """Train, build, release version 1, then the candidate beside a client that never stops; return the exit code."""
     console = make_console()
     settings = read_settings(paths.settings_file, profile=paths.profile)
-    runtime = choose_runtime(console, runtime)
+    runtime = runtime.chosen()
+    console.print(f"Colours are {EXPLAINED[runtime]}.", markup=False)
     started_s = monotonic()
     with tempfile.TemporaryDirectory(prefix="byoc-demo-") as folder, LiveDisplay(console) as display:
         bundles = Path(folder, "bundles")
@@ -68,24 +58,16 @@ def run_demo(candidate: Candidate, runtime: Runtime, paths: Paths) -> int:
             result, background = release_candidate(platform, settings, releases[1], paths, display)
     facts = {"runtime": f"{runtime} on this machine, emulated Azure ML", "background client": background.summary()}
     written = write_reports(result, releases[1], paths, facts)
+    display.said("The emulator and the colours have been stopped; images and reports stay.")
     rows = {**facts, "took": f"{monotonic() - started_s:.0f} s", **written}
     print_result(console, result, rows)
     return EXIT_CLIENTS_FAILED if background.failures else result.outcome.exit_code
 
 
-def choose_runtime(console: Console, runtime: Runtime) -> Runtime:
-    """Take containers where a Docker Engine answers, processes elsewhere, and say so."""
-    answers = engine_answers()
-    if runtime is Runtime.CONTAINERS and not answers:
-        raise BadInputError("runtime: no Docker Engine answers; start one, or choose --runtime processes")
-    if runtime is Runtime.AUTO:
-        runtime = Runtime.CONTAINERS if answers else Runtime.PROCESSES
-    explained = {
-        Runtime.CONTAINERS: "containers of the image that this demo builds (a Docker Engine answers)",
-        Runtime.PROCESSES: "processes of the same code, each on ports of its own (no Docker Engine is used)",
-    }
-    console.print(f"Colours are {explained[runtime]}.", markup=False)
-    return runtime
+EXPLAINED = {
+    Runtime.CONTAINERS: "containers of the image that this demo builds (a Docker Engine answers)",
+    Runtime.PROCESSES: "processes of the same code, each on ports of its own (no Docker Engine is used)",
+}
 
 
 def make_release(display: LiveDisplay, version: str, variant: Candidate, runtime: Runtime, bundles: Path) -> Release:
@@ -97,17 +79,12 @@ def make_release(display: LiveDisplay, version: str, variant: Candidate, runtime
     trained = subprocess.run([*train, "--output", str(model_dir)], check=True, capture_output=True, text=True)
     display.said(trained.stdout.strip())
     display.started(f"building the image with model {version}")
-    if runtime is Runtime.CONTAINERS:
-        image = build_image(
-            model_dir=model_dir,
-            name=IMAGE_NAME,
-            base_image=choose_base_image(),
-            ca_bundle=choose_ca_bundle(),
-            revision=git_sha(),
-            on_line=lambda line: display.started(f"building the image with model {version}: {line[:60]}"),
-        )
-    else:
-        image = build_bundle(model_dir=model_dir, bundles_dir=bundles, name=IMAGE_NAME)
+    image = build(
+        model_dir,
+        runtime,
+        bundles,
+        lambda line: display.started(f"building the image with model {version}: {line[:60]}"),
+    )
     display.said(f"image with model {version}: {image}")
     release_id = f"demo-{version}-{variant}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     return Release(release_id, image, read_artefacts(model_dir), git_sha())

@@ -51,6 +51,7 @@ class GoldenRequests(BaseModel):
 class ModelArtefacts:
     """A trained model's version and golden requests, as its folder holds them."""
 
+    folder: Path
     name: str
     version: str
     golden_path: Path
@@ -64,7 +65,7 @@ def read_artefacts(folder: Path) -> ModelArtefacts:
         metadata = json.loads(path.read_text(encoding="utf-8"))
         path = folder / metadata["golden_requests_file"]
         golden = GoldenRequests.model_validate_json(path.read_text(encoding="utf-8"))
-        return ModelArtefacts(metadata["name"], metadata["version"], path, golden)
+        return ModelArtefacts(folder, metadata["name"], metadata["version"], path, golden)
     except (OSError, KeyError, TypeError, ValidationError, json.JSONDecodeError) as error:
         raise BadInputError(
             f"model artefacts: {path} cannot be read ({error}); `python -m model train --output {folder}` makes them"

@@ -91,7 +91,8 @@ class Rollout:
         if len(endpoint.traffic) > 1:
             raise BadInputError(
                 f"endpoint {endpoint.name}: its traffic is split ({describe_traffic(endpoint.traffic)}), so another "
-                "release is under way or was cut off; end that one, or `python -m deployment rollback --to NAME`"
+                "release is under way or was cut off; end that one, or take the traffic back with "
+                "`python -m deployment rollback --to NAME --model-dir DIR`"
             )
         self.endpoint_name = endpoint.name
         self.live = endpoint.live.name if endpoint.live else None
@@ -197,9 +198,10 @@ class Rollout:
                 f"{self.candidate} is the first release and has all traffic; there was nothing to compare it with.",
                 "Nothing to do. The next release will be compared with this one.",
             )
+        way_back = f"python -m deployment rollback --to {self.live} --model-dir {self.release.model.folder}"
         return (
             f"{self.candidate} has 100 % of the traffic. {self.verdict.sentence if self.verdict else ''}".strip(),
-            f"Nothing to do. {self.live} stays at 0 %; `python -m deployment rollback --to {self.live}` goes back.",
+            f"Nothing to do. {self.live} stays at 0 %; `{way_back}` goes back to it.",
         )
 
     def observe_again(self) -> Endpoint:

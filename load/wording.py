@@ -47,7 +47,10 @@ def change(criterion: Criterion) -> str:
 
 
 def signed(value: float, unit: str) -> str:
-    return f"{'+' if value >= 0 else MINUS}{number(abs(value), unit)}"
+    size = number(abs(value), unit)
+    if not float(size.partition(" ")[0]):
+        return size
+    return f"{'+' if value > 0 else MINUS}{size}"
 
 
 def is_difference(criterion: Criterion) -> bool:

@@ -1,0 +1,75 @@
+"""The README's commands that no other test runs, as they stand there."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from deployment.outcomes import EXIT_CODES
+from tests.lib.emulator import REPOSITORY
+
+pytestmark = pytest.mark.release
+
+LAST_EXPORT = "AZUREML_WORKSPACE_NAME"
+WALK = """
+set -euo pipefail
+.venv/bin/python -m model train --version 1 --output artifacts/model-1
+image=$(.venv/bin/python -m deployment build --model-dir artifacts/model-1)
+.venv/bin/python -m deployment promote --image "$image" --model-dir artifacts/model-1 --profile demo
+.venv/bin/python -m deployment status
+"""
+
+
+@contextmanager
+def make_emulator() -> Iterator[dict[str, str]]:
+    """Run `make emulator`, yield what it tells to export, and end it as ^C does."""
+    process = subprocess.Popen(
+        ["make", "emulator"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        assert process.stdout is not None
+        exports: dict[str, str] = {}
+        for line in process.stdout:
+            if line.startswith("export "):
+                name, _, value = line.removeprefix("export ").strip().partition("=")
+                exports[name] = value.strip("'\"")
+            if LAST_EXPORT in exports:
+                break
+        assert LAST_EXPORT in exports, "the emulator ended early"
+        yield exports
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+
+
+def test_a_first_release_on_the_emulator_goes_as_the_readme_says() -> None:
+    with make_emulator() as exports:
+        walked = subprocess.run(
+            ["bash", "-c", WALK],
+            cwd=REPOSITORY,
+            env={**os.environ, **exports},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=250,
+            check=False,
+        )
+    assert walked.returncode == 0, walked.stdout
+    assert "PROMOTED blue is the first release" in walked.stdout
+    assert "diabetes: blue 100 %" in walked.stdout
+
+
+def test_the_help_of_promote_names_its_options_and_exit_codes() -> None:
+    command = [sys.executable, "-m", "deployment", "promote", "--help"]
+    shown = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, "COLUMNS": "200"}, check=True, capture_output=True, text=True
+    ).stdout
+    for option in ("--image", "--model-dir", "--settings", "--profile"):
+        assert option in shown
+    told = " ".join(shown.split())
+    for outcome, code in EXIT_CODES.items():
+        assert f"{code} {outcome}" in told

@@ -1,0 +1,49 @@
+"""Every command of the README is executed by a test; this table says by which."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[2]
+
+DEMO = "tests/release/test_demo.py::"
+COMMANDS = "tests/docs/test_commands.py::"
+WALK = COMMANDS + "test_a_first_release_on_the_emulator_goes_as_the_readme_says"
+EXECUTED_BY = {
+    "make demo": DEMO + "test_the_demo_promotes_the_second_model_and_no_client_request_fails",
+    "make demo CANDIDATE=slow": DEMO + "test_a_demo_of_a_refusal_leaves_live_at_100_percent_and_says_why_first",
+    "make demo CANDIDATE=wrong": DEMO + "test_a_demo_of_a_refusal_leaves_live_at_100_percent_and_says_why_first",
+    "make test": ".ci/run::make test",
+    "CI=true make test": ".ci/run::make test",
+    "make emulator": WALK,
+    ".venv/bin/python -m model train --version 1 --output artifacts/model-1": WALK,
+    "image=$(.venv/bin/python -m deployment build --model-dir artifacts/model-1)": WALK,
+    '.venv/bin/python -m deployment promote --image "$image" --model-dir artifacts/model-1 --profile demo': WALK,
+    ".venv/bin/python -m deployment status": WALK,
+    ".venv/bin/python -m deployment promote --help": COMMANDS
+    + "test_the_help_of_promote_names_its_options_and_exit_codes",
+}
+
+
+def readme_commands() -> set[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    return {line.strip() for block in blocks for line in block.splitlines() if line.strip()}
+
+
+def test_every_command_has_a_test_and_every_test_a_command() -> None:
+    assert readme_commands() == set(EXECUTED_BY)
+
+
+@pytest.mark.parametrize("where", sorted(set(EXECUTED_BY.values())))
+def test_the_tests_of_the_table_exist(where: str) -> None:
+    file, _, name = where.partition("::")
+    assert name in (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_every_link_and_picture_leads_to_a_file() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert links
+    assert not [link for link in links if not (ROOT / link).exists()]

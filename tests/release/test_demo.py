@@ -1,0 +1,38 @@
+"""The README's demos, with processes as colours."""
+
+import re
+
+import pytest
+
+from deployment.outcomes import Outcome
+from tests.lib.demo import make_demo
+
+pytestmark = pytest.mark.release
+
+
+def test_the_demo_promotes_the_second_model_and_no_client_request_fails() -> None:
+    demo = make_demo("RUNTIME=processes")
+    assert demo.exit_code == 0, demo.output
+    assert "processes of the same code" in demo.output
+    assert re.search(r"background client +\d+ requests \(blue \d+, green \d+\), 0 failed", demo.output)
+    for percent in (10, 50, 100):
+        assert re.search(rf"verified \d+ of 300 probes reached green at {percent} %", demo.output)
+    assert "PROMOTED" in demo.report.splitlines()[0]
+    assert demo.page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("candidate", "outcome", "sentence"),
+    [
+        ("slow", Outcome.REFUSED_BY_GATE, "green is too slow"),
+        ("wrong", Outcome.REFUSED_BY_SMOKE, "green answered 13 of 13 golden requests wrongly"),
+    ],
+)
+def test_a_demo_of_a_refusal_leaves_live_at_100_percent_and_says_why_first(
+    candidate: str, outcome: Outcome, sentence: str
+) -> None:
+    demo = make_demo("RUNTIME=processes", f"CANDIDATE={candidate}")
+    assert demo.exit_code == outcome.exit_code, demo.output
+    assert re.search(r"background client +\d+ requests \(blue \d+\), 0 failed", demo.output)
+    assert re.search(r"traffic now +blue 100 %", demo.output)
+    assert sentence in demo.report.splitlines()[2]
