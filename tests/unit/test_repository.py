@@ -21,7 +21,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.])/(?:root|work|home/\w+)/")
 
 def tracked_files() -> list[Path]:
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return [ROOT / name for name in listing.split("\0") if name]
+    return [ROOT / name for name in listing.split("\0") if name and not name.endswith(".png")]
 
 
 def imports_of(path: Path) -> Iterator[str]:
@@ -63,9 +63,6 @@ def test_one_module_alone_imports_the_azure_sdk() -> None:
 
 @pytest.mark.parametrize("path", tracked_files(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_file_names_a_package_registry_or_a_path_of_somebodys_machine(path: Path) -> None:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        pytest.skip("not text")
+    text = path.read_text(encoding="utf-8")
     assert not [host for host in REGISTRIES if host in text]
     assert not MACHINE_PATH.findall(text)
