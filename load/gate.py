@@ -130,7 +130,7 @@ def relative(name: str, max_ratio: float, live: Measured, candidate: Measured, p
         interval=(lower, upper),
         result=decide(lower, upper, limit_ms),
         reason=f"{name} {candidate_ms:.1f} ms vs {live_ms:.1f} ms of live, {compared(difference_ms)} "
-        f"({surely(lower, upper, limit_ms, 'ms')}), {limit_ms:.1f} ms{rule} are allowed",
+        f"({surely(lower, upper, limit_ms, 'ms')}) where {limit_ms:.1f} ms{rule} are allowed",
     )
 
 
@@ -185,7 +185,7 @@ def sentence(verdict: Verdict) -> str:
     """Say why the outcome is what it is, with both numbers."""
     who = verdict.candidate
     worst = [criterion for criterion in verdict.criteria if criterion.result is verdict.outcome]
-    more = f" ({len(worst) - 1} more below)" if len(worst) > 1 else ""
+    more = f"; {len(worst) - 1} more below" if len(worst) > 1 else ""
     match verdict.outcome:
         case Outcome.PASS:
             return praise(verdict)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes byoc-base:trixie, a base image for service/Dockerfile, where no registry can be reached: Debian trixie with its
-# own Python, by debootstrap, from the mirror that this machine's apt uses (or $DEBIAN_MIRROR).
+# Makes byoc-base:trixie, a base image for service/Dockerfile, where its public one cannot be pulled: Debian trixie with
+# its own Python, by debootstrap, from the mirror that this machine's apt uses (or $DEBIAN_MIRROR).
 set -euo pipefail
 
 image=byoc-base:trixie
@@ -9,6 +9,12 @@ packages=python3,python3-venv,ca-certificates
 
 if docker image inspect "$image" >/dev/null 2>&1; then
   echo "base-image: $image exists"
+  exit 0
+fi
+
+public=$(sed -n 's/^ARG BASE_IMAGE=//p' "$(dirname "$0")/../service/Dockerfile")
+if timeout 300 docker pull --quiet "$public" >/dev/null 2>&1; then
+  echo "base-image: $public can be pulled; there is nothing to make"
   exit 0
 fi
 
