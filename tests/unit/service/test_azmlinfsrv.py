@@ -125,6 +125,8 @@ def has_connection(port: int) -> bool:
 def test_a_dead_uvicorn_takes_azmlinfsrv_down_within_5_seconds(start: Start) -> None:
     with start(WORKER_COUNT="2") as service:
         service.wait_until_ready()
+        # While a worker still waits in init(), the same death is a failed start, with other words.
+        wait_until(lambda: service.log.count("ready for serving traffic") == 2, 30, service.log_path)
         kill(service.scorers[0])
         wait_until(service.has_ended, 5, service.log_path)
         assert service.exit_code() == 3
