@@ -5,6 +5,8 @@
 CANDIDATE ?= good
 # auto, containers or processes
 RUNTIME ?= auto
+# Where the reports go
+REPORTS ?= reports
 # Further arguments for pytest: make test ARGS="tests/unit -k gate"
 ARGS ?=
 
@@ -14,7 +16,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: env ## a whole release on this machine, from training to 100 % (CANDIDATE=slow or wrong: a refusal)
-	@$(PYTHON_IN_VENV) -m deployment demo --candidate $(CANDIDATE) --runtime $(RUNTIME)
+	@$(PYTHON_IN_VENV) -m deployment demo --candidate $(CANDIDATE) --runtime $(RUNTIME) --reports-dir $(REPORTS)
 
 test: env ## all tests; those of containers need a Docker Engine (CI=true installs one)
 	@$(PYTHON_IN_VENV) -m pytest $(ARGS)

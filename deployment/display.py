@@ -6,7 +6,6 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from deployment.outcomes import Outcome
 from deployment.platform import describe_traffic
@@ -70,13 +69,11 @@ class LiveDisplay:
 
 def print_result(console: Console, result: Result, rows: dict[str, str]) -> None:
     """Print what happened as a table, then the verdict and what to do next."""
-    table = Table(show_header=False, box=None, padding=(0, 2), title_justify="left")
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    for label, value in {**rows, "traffic now": describe_traffic(result.traffic)}.items():
-        table.add_row(label, value)
     console.print()
-    console.print(table)
+    for label, value in {**rows, "traffic now": describe_traffic(result.traffic)}.items():
+        # Not a rich Table: that would break a long path in two, and nobody could click or copy it.
+        console.print(f"  [dim]{label:<22}[/dim]", end=" ")
+        console.print(value, markup=False)
     colour = "green" if result.outcome is Outcome.PROMOTED else "red"
     console.print(f"\n[bold {colour}]{result.outcome.upper()}[/bold {colour}]", end=" ")
     console.print(result.sentence, markup=False)

@@ -31,7 +31,7 @@ PREDICT_RESPONSE: dict[int | str, dict[str, Any]] = {
 }
 _ERROR = _json(_object({"error": _object({"code": _STRING, "message": _STRING, "location": _STRING})}))
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"description": "Not JSON: malformed_json, nested_too_deeply", "content": _ERROR},
+    400: {"description": "Not JSON: malformed_json", "content": _ERROR},
     413: {"description": "Too long: body_too_large", "content": _ERROR},
     415: {"description": "unsupported_content_type, unsupported_content_encoding", "content": _ERROR},
     422: {

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from pathlib import Path
 
 import docker
 import pytest
@@ -11,10 +12,10 @@ from tests.lib.demo import make_demo
 pytestmark = pytest.mark.container
 
 
-def test_the_demo_releases_containers_and_leaves_none_behind() -> None:
+def test_the_demo_releases_containers_and_leaves_none_behind(tmp_path: Path) -> None:
     with contextlib.closing(docker.from_env()) as client:
         before = {container.id for container in client.containers.list(all=True)}
-        demo = make_demo("RUNTIME=auto")
+        demo = make_demo(tmp_path, "RUNTIME=auto")
         assert {container.id for container in client.containers.list(all=True)} == before
     assert demo.exit_code == 0, demo.output
     assert "Colours are containers of the image that this demo builds" in demo.output

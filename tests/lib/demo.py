@@ -23,20 +23,20 @@ class Demo:
         """The Markdown report that the output names."""
         named = re.search(r"the same in Markdown\s+(\S+)", self.output)
         assert named, self.output
-        return (REPOSITORY / named.group(1)).read_text(encoding="utf-8")
+        return Path(named.group(1)).read_text(encoding="utf-8")
 
     @property
     def page(self) -> Path:
         """The HTML report that the output names."""
         named = re.search(r"\breport\s+(\S+\.html)", self.output)
         assert named, self.output
-        return REPOSITORY / named.group(1)
+        return Path(named.group(1))
 
 
-def make_demo(*variables: str) -> Demo:
-    """Run `make demo` with these variables and wait for its end."""
+def make_demo(reports: Path, *variables: str) -> Demo:
+    """Run `make demo` with these variables, its reports in that folder, and wait for its end."""
     ended = subprocess.run(
-        ["make", "demo", *variables],
+        ["make", "demo", f"REPORTS={reports}", *variables],
         cwd=REPOSITORY,
         env={name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}},
         stdout=subprocess.PIPE,

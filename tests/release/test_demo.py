@@ -1,6 +1,7 @@
 """The README's demos, with processes as colours."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,8 @@ from tests.lib.demo import make_demo
 pytestmark = pytest.mark.release
 
 
-def test_the_demo_promotes_the_second_model_and_no_client_request_fails() -> None:
-    demo = make_demo("RUNTIME=processes")
+def test_the_demo_promotes_the_second_model_and_no_client_request_fails(tmp_path: Path) -> None:
+    demo = make_demo(tmp_path, "RUNTIME=processes")
     assert demo.exit_code == 0, demo.output
     assert "processes of the same code" in demo.output
     assert re.search(r"background client +\d+ requests \(blue \d+, green \d+\), 0 failed", demo.output)
@@ -29,9 +30,9 @@ def test_the_demo_promotes_the_second_model_and_no_client_request_fails() -> Non
     ],
 )
 def test_a_demo_of_a_refusal_leaves_live_at_100_percent_and_says_why_first(
-    candidate: str, outcome: Outcome, sentence: str
+    tmp_path: Path, candidate: str, outcome: Outcome, sentence: str
 ) -> None:
-    demo = make_demo("RUNTIME=processes", f"CANDIDATE={candidate}")
+    demo = make_demo(tmp_path, "RUNTIME=processes", f"CANDIDATE={candidate}")
     assert demo.exit_code == outcome.exit_code, demo.output
     assert re.search(r"background client +\d+ requests \(blue \d+\), 0 failed", demo.output)
     assert re.search(r"traffic now +blue 100 %", demo.output)
