@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+import certifi
 import httpx
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
@@ -40,8 +41,7 @@ class ScoringClient:
             headers={"authorization": f"Bearer {key}"},
             timeout=TIMEOUT_S,
             # The variable that the SDK honours, so that both trust the same certificates.
-            verify=ssl.create_default_context(cafile=os.environ.get("REQUESTS_CA_BUNDLE")),
-            trust_env=False,
+            verify=ssl.create_default_context(cafile=os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where()),
         )
 
     def __enter__(self) -> Self:
