@@ -89,9 +89,8 @@ class Shift:
             yield
         except TrafficConflictError as error:
             raise self.freeze(str(error)) from error
-        except (Breach, ReleaseError, KeyboardInterrupt, SystemExit) as error:
-            why = str(error) if isinstance(error, Breach | ReleaseError) else "The release was told to stop."
-            raise self.go_back(why) from error
+        except BaseException as error:  # a fault of any kind, the SDK's and our own too, must not leave the split
+            raise self.go_back(reason_of(error)) from error
 
     def go_back(self, why: str) -> Breach:
         self.journal.watcher.started("rolling back")
@@ -106,6 +105,8 @@ class Shift:
         except NoSafeWayError as error:
             return self.freeze(f"{why} And there is no safe way back: {error}.")
         self.journal.traffic = self.traffic_before
+        if not check.fits:
+            return self.freeze(f"{why} The traffic was set back, but the answers do not show it: {check.reason}.")
         self.journal.enter(Phase.ROLLED_BACK, check.reason, verified=check.fits)
         return Breach(Outcome.ROLLED_BACK, why, "Live has all traffic again. Mend what broke, then release again.")
 
@@ -119,6 +120,14 @@ def share(live: str | None, candidate: str, percent: int) -> Traffic:
     """Return the split that gives the candidate `percent` and live the rest."""
     rest = {live: 100 - percent} if live and percent < 100 else {}  # noqa: PLR2004 - percent
     return {**rest, candidate: percent}
+
+
+def reason_of(error: BaseException) -> str:
+    if isinstance(error, Breach | ReleaseError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return "The release was told to stop."
+    return f"The release broke off: {type(error).__name__}: {error}."
 
 
 def breach_at(percent: int, reason: str) -> Breach:

@@ -106,7 +106,11 @@ def refuse_once(percent: int, error: BaseException) -> Callable[[Traffic], None]
     return refuse
 
 
-@pytest.mark.parametrize("error", [PlatformError("endpoint: 500"), KeyboardInterrupt(), SystemExit(143)], ids=repr)
+@pytest.mark.parametrize(
+    "error",
+    [PlatformError("endpoint: 500"), KeyboardInterrupt(), SystemExit(143), AttributeError("in the SDK")],
+    ids=repr,
+)
 def test_an_error_or_a_signal_in_the_middle_takes_everything_back(tmp_path: Path, error: BaseException) -> None:
     platform = FakePlatform(endpoint(BLUE_LIVE), before_traffic=refuse_once(50, error))
     shift = make_shift(tmp_path, platform)
@@ -128,6 +132,17 @@ def test_the_way_back_is_tried_again_when_the_platform_refuses(tmp_path: Path) -
         make_shift(tmp_path, platform, client=lambda there: FakeScoring(there, failing=("green",))).run()
     assert breach.value.outcome is Outcome.ROLLED_BACK
     assert platform.there().traffic == BLUE_LIVE
+
+
+def test_a_way_back_that_the_answers_do_not_show_is_not_called_one(tmp_path: Path) -> None:
+    class Stuck(FakeScoring):
+        def routed(self) -> str:
+            return "green"
+
+    platform = FakePlatform(endpoint(BLUE_LIVE))
+    with pytest.raises(Breach, match="set back, but the answers do not show it: 40 of 40 probes") as breach:
+        make_shift(tmp_path, platform, client=Stuck).run()
+    assert breach.value.outcome is Outcome.FROZEN
 
 
 def test_there_is_no_way_back_to_a_live_deployment_that_is_sick(tmp_path: Path) -> None:
