@@ -14,6 +14,6 @@ compile() { # group, further arguments
 }
 
 compile dev "$@"
-for group in service model load deployment uv; do
+for group in service frames model load deployment uv; do
   compile "$group" --constraints requirements/dev.txt
 done
