@@ -5,7 +5,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
-from deployment.image import ImageError, build_bundle, build_image, choose_base_image, engine_answers
+from deployment.image import ImageError, build_bundle, build_image, choose_base_image, choose_source, engine_answers
 from deployment.outcomes import BadInputError
 from deployment.releasing import git_sha
 
@@ -37,7 +37,12 @@ def build(model_dir: Path, runtime: Runtime, bundles_dir: Path, on_line: Callabl
         return build_bundle(model_dir=model_dir, bundles_dir=bundles_dir, name=IMAGE_NAME)
     try:
         return build_image(
-            model_dir=model_dir, name=IMAGE_NAME, base_image=choose_base_image(), revision=git_sha(), on_line=on_line
+            model_dir=model_dir,
+            name=IMAGE_NAME,
+            base_image=choose_base_image(),
+            revision=git_sha(),
+            source=choose_source(),
+            on_line=on_line,
         )
     except ImageError as error:
         if choose_base_image() is not None:

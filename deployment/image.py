@@ -18,17 +18,18 @@ from deployment.outcomes import ReleaseError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SERVICE = REPOSITORY / "service"
-REQUIREMENTS = REPOSITORY / "requirements" / "service.txt"
+SERVICE_LOCK = "requirements/service.txt"
+FRAMES_LOCK = "requirements/frames.txt"  # pandas, in the image of a model that takes data frames and in no other
 MODEL_FILES = ("model.joblib", "metadata.json", "golden_requests.json")
 LOCAL_BASE_IMAGE = "byoc-base:trixie"  # scripts/base-image.sh makes it
 CA_BUNDLE_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 ENGINE_TIMEOUT_S = 10
 LAST_LINES = 15
+MODIFIED_S = 315532800  # 1980-01-01, as in the Dockerfile
 BUNDLE: dict[str, Any] = {
-    "command": ["azmlinfsrv", "--entry_script", "service/score.py", "--port", "{azmlinfsrv_port}"],
+    "command": ["python", "-m", "service", "--port", "{azmlinfsrv_port}"],
     "env": {
         "API_SERVER_PORT": "{scoring_port}",
-        "GUNICORN_CMD_ARGS": "--config=service/gunicorn_conf.py",
         "PYTHONDONTWRITEBYTECODE": "1",  # a bundle stays what its digest says
     },
 }
@@ -66,11 +67,14 @@ def build_image(
     base_image: str | None = None,
     ca_bundle: Path | None = None,
     revision: str = "unknown",
+    source: str = "unknown",
+    cached: bool = True,
     on_line: Callable[[str], None] | None = None,
 ) -> str:
     """Build service/Dockerfile with the model and return `name@sha256:<image id>`; also tags it `name:<model version>`.
 
-    `on_line` gets the client used and each line of the build. `ca_bundle` defaults to choose_ca_bundle(). Raises
+    `on_line` gets the client used, each line of the build, and the image's size. `ca_bundle` defaults to
+    choose_ca_bundle(); `source` is the address of this repository. Not `cached`, every step is done anew. Raises
     ImageError with the build's last lines.
     """
     report = on_line or (lambda _: None)
@@ -80,13 +84,16 @@ def build_image(
         context, image_id_file = Path(folder, "context"), Path(folder, "image-id")
         lay_out(context, model_dir)
         (context / "requirements").mkdir()
-        shutil.copyfile(REQUIREMENTS, context / "requirements" / REQUIREMENTS.name)
+        for lock in (SERVICE_LOCK, FRAMES_LOCK):
+            shutil.copyfile(REPOSITORY / lock, context / lock)
         metadata = json.loads((context / "model" / "metadata.json").read_text(encoding="utf-8"))
         arguments = {
             "MODEL_DIR": "model",
             "MODEL_NAME": str(metadata["name"]),
             "MODEL_VERSION": str(metadata["version"]),
             "REVISION": revision,
+            "SOURCE": source,
+            "REQUIREMENTS": " ".join(choose_locks(metadata)),
             **({"BASE_IMAGE": base_image} if base_image else {}),
         }
         command = [client, "build", "--progress=plain", "--file", str(SERVICE / "Dockerfile")]
@@ -94,8 +101,30 @@ def build_image(
         command += [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
         bundle = ca_bundle or choose_ca_bundle()
         command += ["--secret", f"id=ca_bundle,src={bundle}"] if bundle else []
+        command += [] if cached else ["--no-cache"]
         _run_build([*command, str(context)], report)
-        return f"{name}@{image_id_file.read_text(encoding='ascii').strip()}"
+        image_id = image_id_file.read_text(encoding="ascii").strip()
+        report(f"{name}:{metadata['version']} has {image_size_mb(client, image_id):.0f} MB")
+        return f"{name}@{image_id}"
+
+
+def choose_locks(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the locks that a model's image is installed from, by what its metadata says it takes."""
+    return [SERVICE_LOCK, *([FRAMES_LOCK] if metadata.get("input") == "data_frame" else [])]
+
+
+def image_size_mb(client: str, image_id: str) -> float:
+    """Return an image's size, that of its base image included; raises ImageError where the engine does not say."""
+    size = _output([client, "image", "inspect", "--format", "{{.Size}}", image_id])
+    if size is None:
+        raise ImageError(f"image: {client} built {image_id} and does not know it; is another Docker Engine in the way?")
+    return int(size) / 1e6
+
+
+def choose_source(environ: Mapping[str, str] = os.environ) -> str:
+    """Return this repository's address on GitHub, as a workflow's environment names it; `unknown` elsewhere."""
+    server, repository = environ.get("GITHUB_SERVER_URL"), environ.get("GITHUB_REPOSITORY")
+    return f"{server}/{repository}" if server and repository else "unknown"
 
 
 def build_bundle(*, model_dir: Path, bundles_dir: Path, name: str) -> str:
@@ -117,7 +146,7 @@ def build_bundle(*, model_dir: Path, bundles_dir: Path, name: str) -> str:
 def lay_out(root: Path, model_dir: Path) -> None:
     """Make `root` an application root: service/ as it runs, and model/ with the three files of a trained model.
 
-    Files get the same modes everywhere. Raises ImageError where the model is incomplete.
+    Files get the same modes and dates everywhere. Raises ImageError where the model is incomplete.
     """
     missing = [file for file in MODEL_FILES if not (model_dir / file).is_file()]
     if missing:
@@ -131,6 +160,7 @@ def lay_out(root: Path, model_dir: Path) -> None:
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         shutil.copyfile(source, target)
         target.chmod(0o644)
+        os.utime(target, (MODIFIED_S, MODIFIED_S))
 
 
 def content_digest(folder: Path) -> str:

@@ -2,15 +2,16 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
+from service.line_forwarder import LineForwarder
 from service.port_lock import PortLock
 from service.probe import probe
 
@@ -18,10 +19,9 @@ START_TIMEOUT_S = 120.0
 # Below gunicorn's 30 s for a worker's end; requests end after 5 s where deployment.yml does not say otherwise.
 DRAIN_TIMEOUT_S = 20.0
 KILL_AFTER_DRAIN_S = 3.0
-# Longer than the proxy before the container keeps a connection for reuse, so that the proxy is the one who closes it.
-KEEP_ALIVE_TIMEOUT_S = 75
-PROBE_INTERVAL_S = 0.05
-LAST_LINES = 20
+PROBE_INTERVAL_S = 0.02
+LAST_LINES_TIMEOUT_S = 1.0
+MODEL_REFUSED = 4  # the engine's exit code
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class ApiServerError(Exception):
 
 
 class ApiServer:
-    """uvicorn with service.engine.api_engine in a child process.
+    """service.uvicorn_server in a child process.
 
     Of several instances for one port on one machine, a single one starts the child; the others wait until it answers.
     The child ends with the process that started it. `on_unexpected_end` is called, in a thread, with the exit code of a
@@ -58,7 +58,7 @@ class ApiServer:
         self._owner_pid: int | None = None
         self._child: subprocess.Popen[str] | None = None
         self._watcher: threading.Thread | None = None
-        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._forwarder: LineForwarder | None = None
         self._ready = threading.Event()
         self._ended = threading.Event()
         self._terminating = threading.Event()
@@ -111,20 +111,11 @@ class ApiServer:
         self._owner_pid = os.getpid()
         self._child = subprocess.Popen(
             [
-                *(sys.executable, "-m", "uvicorn", "--factory", "service.engine.api_engine:app"),
-                *("--host", self._host, "--port", str(self._port)),
-                *("--loop", "uvloop", "--http", "httptools", "--lifespan", "on"),
-                *(
-                    "--no-access-log",
-                    "--no-server-header",
-                    "--log-config",
-                    str(Path(__file__).with_name("logging.json")),
-                ),
-                *("--timeout-keep-alive", str(KEEP_ALIVE_TIMEOUT_S)),
-                *("--timeout-graceful-shutdown", str(round(self._drain_timeout_s))),
+                *(sys.executable, "-m", "service.uvicorn_server"),
+                *("--host", self._host, "--port", str(self._port), "--parent-pid", str(os.getpid())),
+                *("--drain-timeout-s", str(round(self._drain_timeout_s))),
             ],
             cwd=self._app_root,
-            env={**os.environ, "API_SERVER_PARENT_PID": str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -136,23 +127,22 @@ class ApiServer:
             process_group=0,
         )
         logger.info("uvicorn started as a child on PID %d for port %d", self._child.pid, self._port)
+        if self._child.stdout is not None:
+            self._forwarder = LineForwarder(self._child.stdout, self._child.pid)
+            self._forwarder.start()
         self._watcher = threading.Thread(target=self._watch, args=(self._child,), name="uvicorn-watcher", daemon=True)
         self._watcher.start()
 
     def _watch(self, child: subprocess.Popen[str]) -> None:
-        if child.stdout is not None:
-            self._forward(child.stdout)
         exit_code = child.wait()
+        # What a model started, such as joblib's processes, would live on, and hold the end of the pipe.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        if self._forwarder:
+            self._forwarder.join(LAST_LINES_TIMEOUT_S)
         self._ended.set()
         if self._ready.is_set() and not self._terminating.is_set():
             self._on_unexpected_end(exit_code)
-
-    def _forward(self, lines: IO[str]) -> None:
-        with lines:
-            for line in lines:
-                self._last_lines.append(line)
-                sys.stdout.write(line)
-                sys.stdout.flush()
 
     def _wait_until_ready(self, deadline: float) -> None:
         while probe(self._host, self._port) != self.pid:
@@ -168,8 +158,10 @@ class ApiServer:
         ended = self._ended.is_set()
         self.terminate()
         exit_code = self._child.returncode if self._child else None
-        what = f"ended with exit code {exit_code} before it was ready" if ended else "did not answer in time"
+        last_lines = self._forwarder.last_lines() if self._forwarder else ""
+        why = " (the model was refused)" if exit_code == MODEL_REFUSED else ""
+        what = f"ended with exit code {exit_code}{why} before it was ready" if ended else "did not answer in time"
         raise ApiServerError(
             f"api server: uvicorn for port {self._port} {what} (limit {self._start_timeout_s:g} s); "
-            f"its last lines:\n{''.join(self._last_lines)}"
+            f"its last lines:\n{last_lines}"
         )

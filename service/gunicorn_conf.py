@@ -1,4 +1,4 @@
-"""Settings of azmlinfsrv's gunicorn that its command line leaves no option for; GUNICORN_CMD_ARGS names this file."""
+"""Settings of azmlinfsrv's gunicorn that its command line has no option for; `python -m service` names this file."""
 
 import json
 import logging.config

@@ -42,6 +42,7 @@ def image(engine: None, model_dir: Path) -> Iterator[str]:
         name=IMAGE_NAME,
         base_image=choose_base_image(),
         revision="0123abcd",
+        source="https://example.org/byoc",
         on_line=lines.append,
     )
     yield built

@@ -1,12 +1,16 @@
 """The service's image as containers, started as the platform would."""
 
+import hashlib
+import json
 import os
 import subprocess
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -55,26 +59,71 @@ class RunningContainer:
     def run(self, *command: str) -> str:
         return docker("exec", self.container_id, *command)
 
-    def find(self, *conditions: str) -> list[str]:
-        """Return the files of the container, whoever may read them."""
-        command = ("find", "/", "-xdev", "-type", "f", *conditions)
-        return docker("exec", "--user", "0", self.container_id, *command).splitlines()
+    def processes(self) -> dict[int, "Process"]:
+        """Return the processes inside, by their ids there; without the one that lists them."""
+        rows = [line.split(" ", 3) for line in self.run("python", "-c", LIST_PROCESSES).splitlines()]
+        found = {int(pid): Process(int(parent), state, command) for pid, parent, state, command in rows}
+        return {pid: process for pid, process in found.items() if "os.listdir" not in process.command}
 
-    def processes(self) -> dict[int, tuple[int, str]]:
-        """Return parent and command line of each process inside, by its id there."""
-        lines = self.run("python", "-c", LIST_PROCESSES).splitlines()
-        table = [line.split(" ", 2) for line in lines]
-        return {int(pid): (int(parent), command) for pid, parent, command in table if "os.listdir" not in command}
+    def kill_inside(self, pid: int, signal_name: str = "KILL") -> None:
+        """Send a signal to a process by its id inside."""
+        self.run("python", "-c", f"import os, signal; os.kill({pid}, signal.SIG{signal_name})")
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """Return the log, both streams; fails at the first line that is not a JSON object."""
+        lines = [json.loads(line) for line in self.log.splitlines()]
+        assert all(isinstance(line, dict) for line in lines)
+        return lines
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process in a container; state is the kernel's letter, Z for one that has ended and was not read."""
+
+    parent: int
+    state: str
+    command: str
 
 
 # No ps in a slim image.
 LIST_PROCESSES = """
 import os
 for pid in filter(str.isdigit, os.listdir("/proc")):
-    command = open(f"/proc/{pid}/cmdline").read().replace("\\0", " ")
-    parent = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1]
-    print(pid, parent, command.replace("\\n", " "))
+    try:
+        command = open(f"/proc/{pid}/cmdline").read().replace("\\0", " ")
+        state, parent = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[:2]
+    except OSError:
+        continue
+    print(pid, parent, state, command.replace("\\n", " "))
 """
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A file of an image; the content's sha256, or where a link leads to."""
+
+    mode: int
+    content: str
+    size: int
+    modified_s: float
+
+
+def files_of(image: str) -> dict[str, ImageFile]:
+    """Return all files and links of an image, by their path from the root."""
+    container_id = docker("create", image.partition("@")[2] or image)
+    try:
+        with subprocess.Popen(["docker", "export", container_id], stdout=subprocess.PIPE) as export:
+            assert export.stdout is not None
+            with tarfile.open(fileobj=export.stdout, mode="r|") as archive:
+                return {member.name: image_file(archive, member) for member in archive if not member.isdir()}
+    finally:
+        docker("rm", container_id)
+
+
+def image_file(archive: tarfile.TarFile, member: tarfile.TarInfo) -> ImageFile:
+    content = archive.extractfile(member) if member.isfile() else None
+    described = hashlib.sha256(content.read()).hexdigest() if content else member.linkname
+    return ImageFile(member.mode, described, member.size, member.mtime)
 
 
 def docker(*arguments: str) -> str:
@@ -93,21 +142,30 @@ def docker(*arguments: str) -> str:
 
 @contextmanager
 def running_container(
-    image: str, *, model_dir: Path | None = None, user: str | None = None, **variables: str
+    image: str,
+    *,
+    model_dir: Path | None = None,
+    user: str | None = None,
+    network_of: RunningContainer | None = None,
+    command: Sequence[str] = (),
+    **variables: str,
 ) -> Iterator[RunningContainer]:
-    """Start the image with nothing writable but /tmp, and remove the container whatever happens.
+    """Start the image with nothing writable but /tmp and no capability, and remove the container whatever happens.
 
     A model folder is mounted read-only, where and as the platform does, and AZUREML_MODEL_DIR leads to it.
     """
-    options = ["--read-only", "--tmpfs", "/tmp", "--publish", "127.0.0.1::8003"]  # noqa: S108 - inside the container
+    options = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]  # noqa: S108 - inside the container
+    options += ["--security-opt", "no-new-privileges"]
+    options += ["--network", f"container:{network_of.container_id}"] if network_of else ["--publish", "127.0.0.1::8003"]
     if model_dir is not None:
         mount = "/var/azureml-app/azureml-models/diabetes/2"
-        options += ["--volume", f"{model_dir}:{mount}/{model_dir.name}:ro", "--env", f"AZUREML_MODEL_DIR={mount}"]
+        options += ["--volume", f"{model_dir}:{mount}/{model_dir.name}:ro"]
+        variables = {"AZUREML_MODEL_DIR": mount, **variables}
     if user is not None:
         options += ["--user", user]
     for name, value in variables.items():
         options += ["--env", f"{name}={value}"]
-    container_id = docker("run", "--detach", *options, image.partition("@")[2])
+    container_id = docker("run", "--detach", *options, image.partition("@")[2], *command)
     try:
         yield RunningContainer(container_id)
     finally:

@@ -59,7 +59,7 @@ def test_a_bundle_is_named_by_what_is_in_it(model_dir: Path, tmp_path: Path) -> 
     assert (bundle / "model" / "model.joblib").read_bytes() == (model_dir / "model.joblib").read_bytes()
     assert (bundle / "service" / "score.py").is_file()
     manifest = json.loads((bundle / "bundle.json").read_text())
-    assert manifest["command"][0] == "azmlinfsrv"
+    assert manifest["command"][:3] == ["python", "-m", "service"]
     assert manifest["env"]["API_SERVER_PORT"] == "{scoring_port}"
 
 
