@@ -1,13 +1,16 @@
 """The folder that training wrote: where the model is, whether it is the one that was trained, and the model itself."""
 
 import hashlib
+import importlib.util
 import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+
+from service.libraries import LibraryMismatchError, check_libraries
 
 METADATA_FILE = "metadata.json"
 
@@ -19,15 +22,32 @@ class ModelArtefactError(Exception):
 
 
 class Feature(BaseModel):
-    """One column of a request's rows."""
+    """One column of a request's rows.
+
+    `minimum` and `maximum` are those of the training rows. A nullable feature takes null, which the model gets as NaN.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
+    name: str = Field(min_length=1)
+    type: Literal["number", "string", "boolean"] = "number"
+    nullable: bool = False
+    minimum: FiniteFloat | None = None
+    maximum: FiniteFloat | None = None
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum is above maximum ({self.minimum} vs {self.maximum})")
+        return self
 
 
 class ModelMetadata(BaseModel):
-    """What the service needs of metadata.json; keys that are for others are ignored."""
+    """What the service needs of metadata.json; keys that are for others are ignored.
+
+    `input` is what the model's predict() takes: an array of float64 (rows x features), or a pandas data frame with the
+    features' names in their order. `libraries` maps packages of training to their versions.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,7 +55,25 @@ class ModelMetadata(BaseModel):
     version: str = Field(pattern=r"^[\x21-\x7e]+$")
     model_file: str = Field(pattern=r"^[^/\\]+$")
     model_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    golden_requests_file: str | None = Field(default=None, pattern=r"^[^/\\]+$")
+    task: Literal["regression", "classification"] = "regression"
+    input: Literal["array", "data_frame"] = "array"
     features: tuple[Feature, ...] = Field(min_length=1)
+    libraries: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The columns' names, in their order."""
+        return tuple(feature.name for feature in self.features)
+
+    @model_validator(mode="after")
+    def _check_features(self) -> Self:
+        names = self.feature_names
+        if len(set(names)) < len(names):
+            raise ValueError(f"a feature is named twice ({next(name for name in names if names.count(name) > 1)!r})")
+        if self.input == "array" and any(feature.type != "number" for feature in self.features):
+            raise ValueError('an array holds numbers alone; features of another type need "input": "data_frame"')
+        return self
 
 
 @dataclass(frozen=True)
@@ -73,9 +111,10 @@ def read_metadata(folder: Path) -> ModelMetadata:
 def load_model(model_path: Path) -> LoadedModel:
     """Load the model with joblib, after its checksum matched: a pickle runs code, so only the trained one is opened.
 
-    Raises ModelArtefactError where it is another file than was trained or cannot be loaded.
+    Raises ModelArtefactError where it is another file than was trained, needs other libraries or cannot be loaded.
     """
     metadata = read_metadata(model_path.parent)
+    _check_environment(metadata)
     try:
         with model_path.open("rb") as model_file:
             sha256 = hashlib.file_digest(model_file, "sha256").hexdigest()
@@ -88,6 +127,7 @@ def load_model(model_path: Path) -> LoadedModel:
             predictor = _load(model_file)
     except OSError as error:
         raise ModelArtefactError(f"model: {model_path} cannot be read ({error.strerror})") from error
+    _check_fit(predictor, metadata)
     return LoadedModel(predictor, metadata)
 
 
@@ -107,6 +147,41 @@ def _artefact_folder(model_dir: Path) -> Path:
     )
 
 
+def _check_environment(metadata: ModelMetadata) -> None:
+    try:
+        check_libraries(metadata.libraries)
+    except LibraryMismatchError as error:
+        raise ModelArtefactError(f"model: {error}") from error
+    if metadata.input == "data_frame" and importlib.util.find_spec("pandas") is None:
+        raise ModelArtefactError(
+            "model: it takes data frames, and pandas is not installed; build the image with requirements/frames.txt"
+        )
+
+
+def _check_fit(predictor: Any, metadata: ModelMetadata) -> None:
+    """Hold what a scikit-learn model remembers of its training rows against the features that callers are told of."""
+    if not callable(getattr(predictor, "predict", None)):
+        raise ModelArtefactError(f"model: a {type(predictor).__name__} has no predict(); dump the model itself")
+    if metadata.input == "data_frame":
+        return  # by name, and a pipeline may leave columns out: the golden requests show whether it takes them
+    width = getattr(predictor, "n_features_in_", None)
+    if width is not None and width != len(metadata.features):
+        raise ModelArtefactError(
+            f"model: {METADATA_FILE} names another number of features than the model was fitted on "
+            f"({len(metadata.features)} vs {width}); train the model again"
+        )
+    fitted_names = getattr(predictor, "feature_names_in_", None)
+    if fitted_names is None:
+        return
+    if tuple(fitted_names) != metadata.feature_names:
+        raise ModelArtefactError(
+            f"model: it was fitted on a data frame whose columns are not {METADATA_FILE}'s features in their order "
+            f"({', '.join(map(str, fitted_names))} vs {', '.join(metadata.feature_names)}); train the model again"
+        )
+    # The names are the same and in the same order; scikit-learn would say so with every prediction.
+    warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+
+
 def _load(model_file: BinaryIO) -> Any:
     import joblib  # noqa: PLC0415 - only the engine loads; score.init() finds the model without this import's memory
 
@@ -119,6 +194,6 @@ def _load(model_file: BinaryIO) -> Any:
                 f"model: joblib cannot load it ({type(error).__name__}: {error}); "
                 "train it with the library versions of requirements/service.txt"
             ) from error
-    for warning in caught:
-        logger.warning("model loads with a warning: %s", warning.message)
+    for message in dict.fromkeys(str(warning.message) for warning in caught):  # a forest repeats it for each tree
+        logger.warning("model loads with a warning: %s", message)
     return predictor

@@ -83,7 +83,7 @@ def test_the_port_is_8003_on_loopback_unless_told_otherwise() -> None:
     assert ServiceSettings.from_environ({"API_SERVER_PORT": "9000"}).port == 9000
 
 
-@pytest.mark.parametrize("port", ["", "0", "65536", "eight", "-1", "8003.0", "\u0668"])
+@pytest.mark.parametrize("port", ["0", "65536", "eight", "-1", "8003.0", "\u0668"])
 def test_a_port_that_is_none_is_refused_with_its_value(port: str) -> None:
-    with pytest.raises(SettingsError, match="API_SERVER_PORT: not a port"):
+    with pytest.raises(SettingsError, match="API_SERVER_PORT: not a whole number in range"):
         ServiceSettings.from_environ({"API_SERVER_PORT": port})

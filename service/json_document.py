@@ -1,0 +1,82 @@
+"""A request's bytes as JSON, with the same verdict on every version of Python and how a fault is told to its sender."""
+
+import json
+import re
+from http import HTTPStatus
+from typing import Any
+
+import numpy as np
+import orjson
+
+from service.errors import RequestRefusedError
+
+# Rows nest three deep. orjson has a limit of its own (1024), and json's depends on Python and on who calls it.
+MAX_DEPTH = 100
+# More digits than any whole number of 64 bits has: read as a float, which may turn out infinite.
+MAX_WHOLE_DIGITS = 20
+
+_ALL_BUT_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[^][{}"]++', re.DOTALL)
+
+
+def parse(body: bytes) -> Any:
+    """Return the document; of a repeated key the last one counts.
+
+    Numbers beyond a 64-bit float, and NaN and Infinity, which are not JSON, come as floats that are not finite, so that
+    their place can be told. Raises RequestRefusedError (400 malformed_json).
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _parse_with_care(body)
+
+
+def invalid(code: str, message: str, location: str) -> RequestRefusedError:
+    """Return the refusal (422) of a document that is not rows."""
+    return RequestRefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, code, message, location)
+
+
+def name_of(value: Any) -> str:
+    """Return what JSON calls the value, as it reads in a sentence."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case str():
+            return "a string"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case _:
+            return "a number"
+
+
+def _parse_with_care(body: bytes) -> Any:
+    """Parse what orjson did not: to say where the fault is, or because it is one of value and not of form."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _malformed(f"The body is not UTF-8 from byte {error.start} on.") from error
+    if _depth(body) > MAX_DEPTH:
+        raise _malformed("The body nests far deeper than a list of rows does.")
+    try:
+        return json.loads(text, parse_int=_whole_number)
+    except json.JSONDecodeError as error:
+        raise _malformed(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+
+
+def _depth(body: bytes) -> int:
+    brackets = np.frombuffer(_ALL_BUT_BRACKETS.sub(b"", body), dtype=np.uint8)
+    if not brackets.size:
+        return 0
+    opening = (brackets == ord("[")) | (brackets == ord("{"))
+    return int(np.cumsum(np.where(opening, 1, -1)).max())
+
+
+def _whole_number(digits: str) -> float:
+    return int(digits) if len(digits) <= MAX_WHOLE_DIGITS else float(digits)
+
+
+def _malformed(message: str) -> RequestRefusedError:
+    return RequestRefusedError(HTTPStatus.BAD_REQUEST, "malformed_json", message, "body")
