@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from service import logs
 from service.process import end_with_parent
 
 logging.config.dictConfig(json.loads(Path(__file__).with_name("logging.json").read_text(encoding="utf-8")))
@@ -14,6 +15,8 @@ logging.config.dictConfig(json.loads(Path(__file__).with_name("logging.json").re
 # Until gunicorn handles it, which is after init() where the application is preloaded: PID 1 ignores a signal that it
 # has no handler for. The scoring server ends with this process.
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+
+loglevel = logs.LEVEL.lower()
 
 # A socket in the home folder, the same for each process of this user: two deployments on one machine would share it.
 control_socket_disable = True

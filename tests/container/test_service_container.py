@@ -73,7 +73,7 @@ def test_no_process_is_root_and_the_scoring_port_alone_is_reachable(container: R
 
 
 def test_the_log_tells_the_story_of_both_processes(container: RunningContainer) -> None:
-    lines = [json.loads(line) for line in container.log.splitlines() if line.startswith("{")]
+    lines = container.log_lines()
     told = {(line["pid"], line["message"].partition(" from ")[0]) for line in lines}
     scorer = probe("127.0.0.1", container.port)
     assert scorer is not None

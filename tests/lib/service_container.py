@@ -19,6 +19,7 @@ from tests.lib.emulator import wait_until
 
 START_TIMEOUT_S = 60.0
 COMMAND_TIMEOUT_S = 60.0
+MODEL_MOUNT = "/var/azureml-app/azureml-models/diabetes/2"
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ class RunningContainer:
         return {pid: process for pid, process in found.items() if "os.listdir" not in process.command}
 
     def kill_inside(self, pid: int, signal_name: str = "KILL") -> None:
-        """Send a signal to a process by its id inside."""
-        self.run("python", "-c", f"import os, signal; os.kill({pid}, signal.SIG{signal_name})")
+        """Send a signal to a process by its id inside; the container may end with it."""
+        program = f"import os, signal; os.kill({pid}, signal.SIG{signal_name})"
+        docker("exec", "--detach", self.container_id, "python", "-c", program)
 
     def log_lines(self) -> list[dict[str, Any]]:
         """Return the log, both streams; fails at the first line that is not a JSON object."""
@@ -158,9 +160,8 @@ def running_container(
     options += ["--security-opt", "no-new-privileges"]
     options += ["--network", f"container:{network_of.container_id}"] if network_of else ["--publish", "127.0.0.1::8003"]
     if model_dir is not None:
-        mount = "/var/azureml-app/azureml-models/diabetes/2"
-        options += ["--volume", f"{model_dir}:{mount}/{model_dir.name}:ro"]
-        variables = {"AZUREML_MODEL_DIR": mount, **variables}
+        options += ["--volume", f"{model_dir}:{MODEL_MOUNT}/{model_dir.name}:ro"]
+        variables = {"AZUREML_MODEL_DIR": MODEL_MOUNT, **variables}
     if user is not None:
         options += ["--user", user]
     for name, value in variables.items():

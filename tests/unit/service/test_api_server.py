@@ -15,6 +15,7 @@ from service.api_server import ApiServer, ApiServerError
 from service.probe import probe
 from tests.lib.emulator import REPOSITORY, wait_until
 from tests.lib.model_artefacts import rows, write_artefacts
+from tests.lib.service_clients import hammering
 from tests.lib.service_process import is_running, kill
 
 pytestmark = pytest.mark.unit
@@ -179,3 +180,60 @@ def test_a_child_that_does_not_answer_in_time_is_ended(make_server: MakeServer) 
         server.start()
     assert server.pid is not None
     assert not is_running(server.pid)
+
+
+CHILDREN = {
+    "never answers": "import time; time.sleep(600)",
+    "ends with 4": "print('model: wrong', flush=True); raise SystemExit(4)",
+    "leaves a process": (
+        "import subprocess, sys; print(subprocess.Popen(['sleep', '600']).pid, flush=True); raise SystemExit(1)"
+    ),
+}
+
+
+def with_child(server: ApiServer, root: Path, program: str) -> ApiServer:
+    """Have the server start another program in place of uvicorn."""
+    (root / "service").mkdir(parents=True)
+    (root / "service" / "__init__.py").touch()
+    (root / "service" / "uvicorn_server.py").write_text(program)
+    server._app_root = root  # noqa: SLF001 - what the child is, it has no other way to be told
+    return server
+
+
+def test_a_child_that_never_answers_is_ended(make_server: MakeServer, tmp_path: Path) -> None:
+    server = with_child(make_server(start_timeout_s=1), tmp_path / "root", CHILDREN["never answers"])
+    with pytest.raises(ApiServerError, match=r"did not answer in time \(limit 1 s\)"):
+        server.start()
+    assert server.pid is not None
+    assert not is_running(server.pid)
+
+
+def test_a_child_that_refuses_its_model_is_named_at_once_with_its_last_lines(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    server = with_child(make_server(), tmp_path / "root", CHILDREN["ends with 4"])
+    started_s = time.monotonic()
+    with pytest.raises(ApiServerError, match=r"exit code 4 \(the model was refused\)(.|\n)*last lines:\nmodel: wrong"):
+        server.start()
+    assert time.monotonic() - started_s < 10
+
+
+def test_what_the_child_started_and_left_neither_lives_on_nor_hides_its_end(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    server = with_child(make_server(), tmp_path / "root", CHILDREN["leaves a process"])
+    with pytest.raises(ApiServerError) as caught:
+        server.start()
+    left = int(str(caught.value).splitlines()[-1])
+    wait_until(lambda: not is_running(left), 10)
+
+
+def test_a_drain_under_load_fails_no_request_that_was_accepted(make_server: MakeServer, port: int) -> None:
+    server = make_server()
+    server.start()
+    with hammering(port, clients=8) as seen:
+        wait_until(lambda: len(seen.statuses) >= 50, 30)
+        server.terminate()
+    assert seen.failures == []
+    assert set(seen.statuses) == {200}
+    assert seen.told_to_close >= 8
