@@ -1,13 +1,18 @@
 """The one error body: {"error": {"code": ..., "message": ..., "location": ...}}.
 
-4xx is the caller's fault and not worth a retry. 503 is the service's: no model yet, or one that failed on rows that
-were in order. There is no 500; the platform hands the caller 424 with this body for either.
+4xx is the caller's fault and not worth a retry. 503 is the service's: no model yet, too much work, or a model that
+failed on rows that were in order; with Retry-After where a retry is worth while. There is no 500; the platform hands
+the caller 424 with this body for either.
 """
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 MAX_LOCATION_CHARACTERS = 80
+RETRY_AFTER_S = 1
+# Codes of 503 that a moment's wait may mend.
+PASSING = frozenset({"model_loading", "overloaded", "deadline_exceeded"})
 
 
 class RequestRefusedError(Exception):
@@ -21,9 +26,40 @@ class RequestRefusedError(Exception):
         self.location = location
 
 
+class DeadlineExceededError(RequestRefusedError):
+    """The request's time was over before its turn came."""
+
+    def __init__(self, deadline_s: float) -> None:
+        super().__init__(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "deadline_exceeded",
+            f"The request could not be answered within {deadline_s:g} s; send it again, or fewer at a time.",
+            "service",
+        )
+
+
+class OverloadedError(RequestRefusedError):
+    """More requests wait than may."""
+
+    def __init__(self, waiting: int, limit: int) -> None:
+        super().__init__(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "overloaded",
+            f"{waiting} requests wait already, and {limit} may; send it again in a moment.",
+            "service",
+        )
+
+
 def error_body(code: str, message: str, location: str) -> dict[str, Any]:
     """Return the body of every answer that is not 200."""
     return {"error": {"code": code, "message": message, "location": location[:MAX_LOCATION_CHARACTERS]}}
+
+
+def error_headers(code: str) -> dict[str, str]:
+    """Return the headers that an error of this code has beside those of every answer."""
+    if code == "request_timeout":
+        return {"connection": "close"}  # the rest of the body may be on its way
+    return {"retry-after": str(RETRY_AFTER_S)} if code in PASSING else {}
 
 
 def to_json(document: Any) -> bytes:

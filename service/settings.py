@@ -1,13 +1,22 @@
 """What the environment says, read once in each process and passed on typed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 DEFAULT_PORT = 8003
 DEFAULT_HOST = "127.0.0.1"
+DEFAULT_DEADLINE_MS = 4500
+DEFAULT_QUEUE_LIMIT_REQUESTS = 64
+PORTS = range(1, 65536)
+DEADLINES_MS = range(1, 300_001)
+QUEUE_LIMITS = range(1, 100_001)
+RELEASE_ID = re.compile(r"[\x21-\x7e]{1,100}")
 APP_ROOT = Path(__file__).resolve().parent.parent
 BAKED_MODEL_DIR = APP_ROOT / "model"
+Number = TypeVar("Number", int, None)
 
 
 class SettingsError(Exception):
@@ -30,7 +39,7 @@ class ServiceSettings:
         """Raise SettingsError where API_SERVER_PORT is not a port."""
         return cls(
             host=environ.get("API_SERVER_HOST", DEFAULT_HOST),
-            port=_port(environ.get("API_SERVER_PORT", str(DEFAULT_PORT))),
+            port=_whole_number(environ, "API_SERVER_PORT", DEFAULT_PORT, PORTS),
             model_dir=Path(environ.get("AZUREML_MODEL_DIR") or BAKED_MODEL_DIR),
         )
 
@@ -39,28 +48,57 @@ class ServiceSettings:
 class EngineSettings:
     """What the FastAPI app needs.
 
-    `release_id` goes out with each answer; `parent_pid` is the process to end with. Either may be None.
+    `release_id` goes out with each answer, `metrics_port` shows what was counted; either may be None. `deadline_s` is
+    what a request has from its arrival, below the endpoint's request_timeout_ms; `queue_limit_requests` may wait for a
+    model that predicts in a thread. `exact_predictors` allows the direct ways of service.engine.exact.
     """
 
     model_path: Path
     release_id: str | None = None
-    parent_pid: int | None = None
+    host: str = DEFAULT_HOST
+    metrics_port: int | None = None
+    deadline_s: float = DEFAULT_DEADLINE_MS / 1000
+    queue_limit_requests: int = DEFAULT_QUEUE_LIMIT_REQUESTS
+    exact_predictors: bool = True
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "EngineSettings":
-        """Raise SettingsError where AZUREML_MODEL_PATH is not set."""
+        """Raise SettingsError where AZUREML_MODEL_PATH is not set, or a value is not what it must be."""
         model_path = environ.get("AZUREML_MODEL_PATH")
         if not model_path:
             raise SettingsError("AZUREML_MODEL_PATH: not set; score.init() sets it before it starts the server")
-        parent_pid = environ.get("API_SERVER_PARENT_PID")
+        release_id = environ.get("RELEASE_ID") or None
+        if release_id and not RELEASE_ID.fullmatch(release_id):
+            raise SettingsError(
+                f"RELEASE_ID: {release_id!r} cannot go out in a header; use up to 100 visible characters"
+            )
         return cls(
             model_path=Path(model_path),
-            release_id=environ.get("RELEASE_ID") or None,
-            parent_pid=int(parent_pid) if parent_pid else None,
+            release_id=release_id,
+            host=environ.get("API_SERVER_HOST", DEFAULT_HOST),
+            metrics_port=_whole_number(environ, "METRICS_PORT", None, PORTS),
+            deadline_s=(_whole_number(environ, "REQUEST_DEADLINE_MS", DEFAULT_DEADLINE_MS, DEADLINES_MS)) / 1000,
+            queue_limit_requests=_whole_number(
+                environ, "QUEUE_LIMIT_REQUESTS", DEFAULT_QUEUE_LIMIT_REQUESTS, QUEUE_LIMITS
+            ),
+            exact_predictors=_switch(environ, "EXACT_PREDICTORS", default=True),
         )
 
 
-def _port(value: str) -> int:
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 65535:  # noqa: PLR2004 - the range of ports
-        raise SettingsError(f"API_SERVER_PORT: not a port ({value!r} vs 1 to 65535); correct or unset it")
+def _whole_number(environ: Mapping[str, str], name: str, default: Number, allowed: range) -> int | Number:
+    value = environ.get(name)
+    if not value:
+        return default
+    if not value.isascii() or not value.isdigit() or int(value) not in allowed:
+        raise SettingsError(
+            f"{name}: not a whole number in range ({value!r} vs {allowed.start} to {allowed.stop - 1}); "
+            "correct or unset it"
+        )
     return int(value)
+
+
+def _switch(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
+    value = environ.get(name) or ("on" if default else "off")
+    if value not in {"on", "off"}:
+        raise SettingsError(f"{name}: neither on nor off ({value!r}); correct or unset it")
+    return value == "on"

@@ -1,123 +1,132 @@
-"""The FastAPI app that uvicorn serves: the probe, POST /score and POST /predict."""
+"""The ASGI app that uvicorn serves: FastAPI with the probes, POST /score and POST /predict, and the front before it."""
 
+import asyncio
 import logging
 import os
-import platform
-import signal
-import time
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from service.engine.documentation import ERROR_RESPONSES, PREDICT_RESPONSE, REQUEST_BODY, SCORE_RESPONSE
-from service.engine.frame import Frame, request_fields
-from service.errors import RequestRefusedError, error_body, to_json
-from service.model_artefacts import load_model
-from service.model_predictor import ModelPredictor
-from service.process import end_with_parent
-from service.request_body import BodyLimits, check_content_type, decode_rows, read_body
+from service.engine.body_reader import BodyReader
+from service.engine.documentation import describe_bodies
+from service.engine.frame import Frame
+from service.engine.front import ScoreFront
+from service.engine.metrics import Metrics, serve_metrics
+from service.engine.refusals import Refusals
+from service.engine.request_head import AnswerHeaders
+from service.engine.routes import add_routes
+from service.engine.scoring import Scoring
+from service.engine.startup import prepare_model
+from service.errors import RequestRefusedError, error_body, error_headers, to_json
+from service.model_artefacts import ModelArtefactError
+from service.request_body import BodyLimits
 from service.settings import EngineSettings
+
+# The exit code of a process whose model may not be served.
+MODEL_REFUSED = 4
 
 logger = logging.getLogger(__name__)
 
 
-def app() -> FastAPI:
+def app() -> ScoreFront:
     """Return the app that this process's environment describes; uvicorn's factory."""
     return create_app(EngineSettings.from_environ(os.environ))
 
 
-def create_app(settings: EngineSettings, limits: BodyLimits | None = None) -> FastAPI:
-    """Return the app; its lifespan loads the model, and raises ModelArtefactError where that cannot be served."""
-    predictor = ModelPredictor()
-    engine = FastAPI(
+def create_app(
+    settings: EngineSettings, limits: BodyLimits | None = None, on_model_refused: Callable[[], None] | None = None
+) -> ScoreFront:
+    """Return the app, which loads its model once it is started and answers 503 model_loading until that is checked.
+
+    `on_model_refused` is called where the model may not be served; by default it ends the process with MODEL_REFUSED.
+    """
+    engine = _Engine(settings, limits or BodyLimits(), on_model_refused or _end_process)
+    api = FastAPI(
         title="Scoring service",
-        lifespan=lambda _: lifespan(settings, predictor),
+        lifespan=engine.lifespan,
         openapi_url="/swagger.json",  # where Azure ML's swagger_uri points
         redirect_slashes=False,  # a redirect is not 200, so the platform makes 424 of it
     )
-    engine.add_middleware(Frame, extra_headers=lambda: release_headers(settings, predictor))
-    engine.add_exception_handler(RequestRefusedError, answer_refusal)
-    engine.add_exception_handler(StarletteHTTPException, answer_http_exception)
-    add_routes(engine, predictor, limits or BodyLimits())
-    return engine
-
-
-@asynccontextmanager
-async def lifespan(settings: EngineSettings, predictor: ModelPredictor) -> AsyncIterator[None]:
-    """Load the model before uvicorn listens."""
-    if settings.parent_pid is not None:
-        end_with_parent(settings.parent_pid, signal.SIGKILL)
-    started_s = time.perf_counter()
-    model = load_model(settings.model_path)
-    predictor.set_model(model)
-    logger.info(
-        "model loaded: %s version %s from %s in %.0f ms, Python %s",
-        model.metadata.name,
-        model.metadata.version,
-        settings.model_path,
-        (time.perf_counter() - started_s) * 1000,
-        platform.python_version(),
+    api.add_middleware(Frame, answer_headers=engine.answer_headers, metrics=engine.metrics)
+    api.add_exception_handler(RequestRefusedError, engine.answer_refusal)
+    api.add_exception_handler(StarletteHTTPException, answer_http_exception)
+    add_routes(api, engine.scoring, engine.reader)
+    describe_bodies(api, engine.scoring)
+    return ScoreFront(
+        api,
+        engine.scoring,
+        engine.reader,
+        engine.answer_headers,
+        engine.metrics,
+        engine.refusals,
+        timeout_s=settings.deadline_s,
     )
-    yield
 
 
-def add_routes(engine: FastAPI, predictor: ModelPredictor, limits: BodyLimits) -> None:
-    """Register the three routes."""
+class _Engine:
+    """What the app of one process is made of."""
 
-    @engine.get("/", summary="Liveness and readiness probe", responses=ERROR_RESPONSES, response_class=Response)
-    async def probe() -> Response:
-        metadata = predictor.metadata
-        return json_response(
-            {"status": "ready", "pid": os.getpid(), "model": {"name": metadata.name, "version": metadata.version}}
-        )
+    def __init__(self, settings: EngineSettings, limits: BodyLimits, on_model_refused: Callable[[], None]) -> None:
+        self._settings = settings
+        self._limits = limits
+        self._on_model_refused = on_model_refused
+        self.metrics = Metrics()
+        self.refusals = Refusals(self.metrics)
+        self.answer_headers = AnswerHeaders(settings.release_id)
+        self.reader = BodyReader(limits, settings.deadline_s)
+        self.scoring = Scoring(settings, limits, self.metrics)
 
-    @engine.post(
-        "/score",
-        summary="One prediction a row, as a list",
-        openapi_extra=REQUEST_BODY,
-        responses={**SCORE_RESPONSE, **ERROR_RESPONSES},
-        response_class=Response,
-    )
-    async def score(request: Request) -> Response:
-        return json_response(await predict_request(request, predictor, limits))
+    @asynccontextmanager
+    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        """Load the model while uvicorn listens already, so that a probe hears why it has to wait."""
+        close_metrics = self._serve_metrics()
+        loading = asyncio.create_task(self._load())
+        try:
+            yield
+        finally:
+            loading.cancel()
+            self.scoring.close()
+            close_metrics()
 
-    @engine.post(
-        "/predict",
-        summary="One prediction a row, with the model's name and version",
-        openapi_extra=REQUEST_BODY,
-        responses={**PREDICT_RESPONSE, **ERROR_RESPONSES},
-        response_class=Response,
-    )
-    async def predict(request: Request) -> Response:
-        predictions = await predict_request(request, predictor, limits)
-        metadata = predictor.metadata
-        return json_response(
-            {"predictions": predictions, "model": {"name": metadata.name, "version": metadata.version}}
-        )
+    async def answer_refusal(self, request: Request, error: Exception) -> Response:
+        """Answer a request that this service refused."""
+        if not isinstance(error, RequestRefusedError):
+            raise error
+        body = self.refusals.note(error, request.scope["state"]["head"])
+        return Response(body, error.status, error_headers(error.code), "application/json")
 
+    async def _load(self) -> None:
+        settings = self._settings
+        try:
+            model = await asyncio.to_thread(
+                prepare_model, settings.model_path, exact_predictors=settings.exact_predictors, limits=self._limits
+            )
+        except ModelArtefactError as error:
+            logger.critical("%s", error)
+            self._on_model_refused()
+        except Exception:
+            logger.critical("model: preparing it failed", exc_info=True)
+            self._on_model_refused()
+        else:
+            self.metrics.model_info = {
+                "name": model.metadata.name,
+                "version": model.metadata.version,
+                "release_id": settings.release_id or "",
+            }
+            self.answer_headers.set_model_version(model.metadata.version)
+            self.scoring.publish(model)
 
-async def predict_request(request: Request, predictor: ModelPredictor, limits: BodyLimits) -> list[float]:
-    """Decode, predict in a thread so that the probe answers meanwhile, and note how long the model took."""
-    check_content_type(request.headers.get("content-type"), request.headers.get("content-encoding"))
-    body = await read_body(request.stream(), limits)
-    rows = decode_rows(body, features=len(predictor.metadata.features), limits=limits)
-    started_s = time.perf_counter()
-    predictions = await run_in_threadpool(predictor.predict, rows)
-    request.state.predict_ms = (time.perf_counter() - started_s) * 1000
-    return predictions
-
-
-async def answer_refusal(request: Request, error: Exception) -> Response:
-    """Answer a request that this service refused."""
-    if not isinstance(error, RequestRefusedError):
-        raise error
-    logger.info("request refused: %d %s", error.status, error.code, extra=request_fields(request.scope))
-    return json_response(error_body(error.code, error.message, error.location), error.status)
+    def _serve_metrics(self) -> Callable[[], None]:
+        port = self._settings.metrics_port
+        if port is None:
+            return lambda: None
+        close = serve_metrics(self.metrics, self._settings.host, port)
+        logger.info("metrics on %d", port)
+        return close
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:
@@ -127,20 +136,10 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code)
     location = {HTTPStatus.NOT_FOUND: "path", HTTPStatus.METHOD_NOT_ALLOWED: "method"}.get(status, "request")
     message = f"{status.phrase}: {request.method} is not answered here; POST /score and POST /predict are."
-    response = json_response(error_body(status.name.lower(), message, location), status)
-    response.headers.update(error.headers or {})
-    return response
+    body = to_json(error_body(status.name.lower(), message, location))
+    return Response(body, status, error.headers, "application/json")
 
 
-def release_headers(settings: EngineSettings, predictor: ModelPredictor) -> dict[str, str]:
-    """Return the headers that say which model and which release answered."""
-    metadata = predictor.metadata_or_none
-    return {
-        **({"x-model-version": metadata.version} if metadata else {}),
-        **({"x-release-id": settings.release_id} if settings.release_id else {}),
-    }
-
-
-def json_response(document: Any, status: int = HTTPStatus.OK) -> Response:
-    """Return an answer of strict JSON."""
-    return Response(to_json(document), status, media_type="application/json")
+def _end_process() -> None:
+    sys.stdout.flush()
+    os._exit(MODEL_REFUSED)

@@ -1,7 +1,9 @@
+import asyncio
 import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,10 @@ import pytest
 
 from model.faulty import Variant
 from service.engine.api_engine import create_app
-from service.model_predictor import ModelPredictor
+from service.engine.front import ScoreFront
+from service.engine.scoring import ReadyModel
+from service.engine.startup import prepare_model
+from service.model_artefacts import LoadedModel
 from service.request_body import BodyLimits
 from service.settings import EngineSettings
 from tests.lib.asgi_client import AsgiClient, asgi_client
@@ -80,7 +85,7 @@ def test_the_probe_is_503_with_a_reason_before_a_model_is_loaded(model_dir: Path
     with asgi_client(app, with_lifespan=False) as client:
         answer = client.get("/")
         assert answer.status_code == 503
-        assert error_of(answer)["code"] == "model_not_loaded"
+        assert error_of(answer)["code"] == "model_loading"
         assert client.post("/score", json=rows(1)).status_code == 503
 
 
@@ -92,14 +97,15 @@ def test_the_probe_is_503_with_a_reason_before_a_model_is_loaded(model_dir: Path
         (b'{"data": [[1,]]}', 400, "malformed_json", "body"),
         (b'\xff{"data": []}', 400, "malformed_json", "body"),
         (json.dumps(rows(1)).encode("utf-16"), 400, "malformed_json", "body"),
-        (body_with("9" * 5000), 400, "malformed_json", "body"),
+        (body_with("9" * 5000), 422, "not_finite", "data[3][7]"),
         (b"[" * 10_000, 400, "malformed_json", "body"),
         (b'{"data":' * 2_000, 400, "malformed_json", "body"),
         (b"null", 422, "wrong_type", "body"),
         (b"[[1.0]]", 422, "wrong_type", "body"),
         (b"{}", 422, "missing_field", "data"),
         (b'{"input_data": []}', 422, "missing_field", "data"),
-        (json.dumps({**rows(1), "columns": []}).encode(), 422, "unknown_field", "columns"),
+        (json.dumps({**rows(1), "columns": []}).encode(), 422, "empty", "columns"),
+        (json.dumps({**rows(1), "index": []}).encode(), 422, "unknown_field", "index"),
         (json.dumps({**rows(1), "\ud800": []}).encode(), 422, "unknown_field", "\ud800"),
         (json.dumps({**rows(1), "k" * 1000: []}).encode(), 422, "unknown_field", "k" * 80),
         (b'{"data": null}', 422, "wrong_type", "data"),
@@ -222,7 +228,7 @@ def test_an_id_that_is_no_id_is_replaced(client: AsgiClient, request_id: str) ->
 
 class FailingModel:
     def predict(self, rows_in: Any) -> Any:
-        raise ValueError(f"cannot take {rows_in.tolist()}")
+        raise RuntimeError(f"cannot take {rows_in.tolist()}")
 
 
 class AnsweringModel:
@@ -235,29 +241,16 @@ class AnsweringModel:
 
 @pytest.mark.parametrize(
     "predictor",
-    [
-        FailingModel(),
-        AnsweringModel([float("nan")]),
-        AnsweringModel([1.0, 2.0]),
-        AnsweringModel([[1.0]]),
-        AnsweringModel(["text"]),
-        AnsweringModel(None),
-    ],
+    [FailingModel(), AnsweringModel([float("nan")]), AnsweringModel([1.0, 2.0]), AnsweringModel(None)],
     ids=lambda predictor: repr(vars(predictor)),
 )
 def test_a_model_that_fails_is_503_and_the_log_quotes_nothing_of_the_request(
-    model_dir: Path, predictor: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    model_dir: Path, predictor: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loaded = ModelPredictor.set_model
-
-    def set_model(self: ModelPredictor, model: Any) -> None:
-        loaded(self, type(model)(predictor, model.metadata))
-
-    monkeypatch.setattr(ModelPredictor, "set_model", set_model)
-    with (
-        asgi_client(create_app(EngineSettings(model_path=model_dir / "model.joblib"))) as client,
-        caplog.at_level(logging.DEBUG),
-    ):
+    app = create_app(EngineSettings(model_path=model_dir / "model.joblib"))
+    with asgi_client(app) as client, caplog.at_level(logging.DEBUG):
+        served = app.scoring.model.predictor
+        served.set_model(LoadedModel(predictor, served.metadata))
         answer = client.post("/score", json={"data": [[123456.75] * 10]})
         assert client.get("/").status_code == 200
     assert answer.status_code == 503
@@ -265,53 +258,157 @@ def test_a_model_that_fails_is_503_and_the_log_quotes_nothing_of_the_request(
     assert "123456" not in caplog.text + answer.text
 
 
+@pytest.mark.parametrize("path", ["/score", "/predict"])
 def test_a_fault_of_the_service_itself_is_503_in_the_same_form(
-    client: AsgiClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: AsgiClient, path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret of the request")
 
-    monkeypatch.setattr("service.engine.api_engine.decode_rows", fail)
+    monkeypatch.setattr("service.engine.decoding.RowsDecoder.decode", fail)
     with caplog.at_level(logging.DEBUG):
-        answer = client.post("/score", json=rows(1))
+        answer = client.post(path, json=rows(1))
     assert answer.status_code == 503
     assert error_of(answer)["code"] == "service_fault"
     assert "RuntimeError" in caplog.text
     assert "secret" not in caplog.text + answer.text
 
 
-def test_the_probe_answers_while_the_model_predicts(client: AsgiClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    predicting, go_on = threading.Event(), threading.Event()
-    predict = ModelPredictor.predict
+@pytest.fixture(scope="module")
+def slow_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model that takes a tenth of a second a row."""
+    return write_artefacts(tmp_path_factory.mktemp("slow"), variant=Variant.SLOW)
 
-    def wait_and_predict(self: ModelPredictor, rows_in: Any) -> Any:
-        predicting.set()
+
+def settings_of(folder: Path, **more: Any) -> EngineSettings:
+    return EngineSettings(model_path=folder / "model.joblib", **more)
+
+
+def test_probes_answer_while_the_model_predicts(slow_model_dir: Path) -> None:
+    with asgi_client(create_app(settings_of(slow_model_dir))) as client, ThreadPoolExecutor(1) as pool:
+        scored = pool.submit(client.post, "/score", json=rows(10))
+        for path in ("/", "/readyz", "/livez"):
+            assert client.get(path).status_code == 200
+        assert not scored.done()
+        assert scored.result().status_code == 200
+
+
+def test_more_requests_than_may_wait_are_refused_at_once_and_told_when_to_come_again(slow_model_dir: Path) -> None:
+    app = create_app(settings_of(slow_model_dir, queue_limit_requests=2))
+    with asgi_client(app) as client, ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: client.post("/score", json=rows(2)), range(12)))
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert refused
+    assert len(refused) < len(answers)
+    assert {(answer.status_code, error_of(answer)["code"]) for answer in refused} == {(503, "overloaded")}
+    assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+
+
+def test_a_request_that_cannot_be_answered_in_time_is_told_so(slow_model_dir: Path) -> None:
+    with asgi_client(create_app(settings_of(slow_model_dir, deadline_s=0.3))) as client:
+        answer = client.post("/score", json=rows(20))
+    assert (answer.status_code, error_of(answer)["code"]) == (503, "deadline_exceeded")
+    assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("path", ["/score", "/predict"])
+@pytest.mark.parametrize("parts", [[], [b'{"data": ']], ids=["nothing", "a part"])
+def test_a_body_that_does_not_come_is_given_up(model_dir: Path, path: str, parts: list[bytes]) -> None:
+    app = create_app(settings_of(model_dir, deadline_s=0.2))
+    messages: list[Any] = []
+
+    async def ask() -> None:
+        answered = asyncio.Event()
+        unsent = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+
+        async def receive() -> dict[str, Any]:
+            if unsent:
+                return unsent.pop()
+            await answered.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            messages.append(message)
+            if message["type"] == "http.response.body":
+                answered.set()
+
+        headers = [(b"content-type", b"application/json")]
+        await app(
+            {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b""}, receive, send
+        )
+
+    with asgi_client(app) as client:
+        client.run(ask())
+    start, body = messages
+    assert start["status"] == 408
+    assert json.loads(body["body"])["error"]["code"] == "request_timeout"
+    assert (b"connection", b"close") in start["headers"]
+
+
+def test_while_the_model_loads_the_probe_says_so_and_the_process_is_live(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def wait_and_prepare(*arguments: Any, **options: Any) -> ReadyModel:
         assert go_on.wait(30)
-        return predict(self, rows_in)
+        return prepare_model(*arguments, **options)
 
-    monkeypatch.setattr(ModelPredictor, "predict", wait_and_predict)
-    answers = []
-    request = threading.Thread(target=lambda: answers.append(client.post("/score", json=rows(1))))
-    request.start()
-    try:
-        assert predicting.wait(30)
-        assert client.get("/").status_code == 200
-        assert not answers
-    finally:
+    monkeypatch.setattr("service.engine.api_engine.prepare_model", wait_and_prepare)
+    with asgi_client(create_app(settings_of(model_dir)), until_ready=False) as client:
+        for answer in (client.get("/"), client.get("/readyz"), client.post("/score", json=rows(1))):
+            assert (answer.status_code, error_of(answer)["code"]) == (503, "model_loading")
+            assert answer.headers["retry-after"] == "1"
+        assert client.get("/livez").status_code == 200
         go_on.set()
-        request.join()
-    assert answers[0].status_code == 200
+        client.run(client.wait_until_ready())
+        assert client.post("/score", json=rows(1)).status_code == 200
+
+
+def test_a_model_that_predicts_otherwise_than_in_training_is_never_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_artefacts(tmp_path / "wrong", variant=Variant.WRONG)
+    refused = threading.Event()
+    app = create_app(settings_of(folder), on_model_refused=refused.set)
+    with asgi_client(app, until_ready=False) as client, caplog.at_level(logging.CRITICAL):
+        assert refused.wait(30)
+        assert client.get("/").status_code == 503
+        assert client.post("/score", json=rows(1)).status_code == 503
+    assert "golden-00" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(rows(3)).encode(),
+        json.dumps({"data": [ROW, ROW[:3]]}).encode(),
+        b'{"data": [[1e999]]}',
+        b'{"data": 7}',
+        b"{",
+        b"",
+        b" " * 20_001,
+    ],
+    ids=lambda body: repr(body)[:30],
+)
+@pytest.mark.parametrize("headers", [JSON, {"content-type": "text/csv"}, {**JSON, "x-request-id": "mine"}], ids=repr)
+def test_the_front_and_the_route_behind_it_answer_alike(
+    client: AsgiClient, body: bytes, headers: dict[str, str]
+) -> None:
+    front = client.app
+    assert isinstance(front, ScoreFront)
+    answers = [client.post("/score", content=body, headers=headers, app=app) for app in (front, front.app)]
+    assert answers[0].status_code == answers[1].status_code
+    assert answers[0].content == answers[1].content
+    assert set(answers[0].headers) == set(answers[1].headers)
+    for name in ("content-type", "content-length", "x-model-version", "x-release-id"):
+        assert answers[0].headers[name] == answers[1].headers[name]
 
 
 def test_the_documentation_describes_both_routes_and_their_errors(client: AsgiClient) -> None:
     document = client.get("/swagger.json").json()
     for path in ("/score", "/predict"):
         operation = document["paths"][path]["post"]
-        assert "data" in operation["requestBody"]["content"]["application/json"]["schema"]["properties"]
+        forms = operation["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
+        assert [sorted(form["properties"]) for form in forms] == [["data"], ["columns", "data"], ["data"]]
         assert {"200", "400", "413", "415", "422", "503"} <= set(operation["responses"])
-
-
-def test_the_slow_variant_needs_nothing_that_the_service_does_not_have(tmp_path: Path) -> None:
-    folder = write_artefacts(tmp_path / "slow", variant=Variant.SLOW)
-    with asgi_client(create_app(EngineSettings(model_path=folder / "model.joblib"))) as client:
-        assert client.post("/score", json=rows(1)).status_code == 200

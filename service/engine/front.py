@@ -1,0 +1,99 @@
+"""POST /score before FastAPI's routing, which costs more than a prediction; everything else is FastAPI's."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+import orjson
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.engine.body_reader import BodyReader, OverdueWatch, body_too_slow
+from service.engine.metrics import Metrics
+from service.engine.refusals import Refusals, note_fault
+from service.engine.request_head import JSON_CONTENT, AnswerHeaders, RequestHead
+from service.engine.scoring import Scoring
+from service.errors import RequestRefusedError, error_headers
+
+SCORE = "/score"
+OK = 200
+SERVICE_UNAVAILABLE = 503
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class ScoreFront:
+    """The ASGI app of this process: answers POST /score as the route of the same path does, and hands on the rest.
+
+    `timeout_s` is what a request has until its body begins to come.
+    """
+
+    app: ASGIApp
+    scoring: Scoring
+    reader: BodyReader
+    answer_headers: AnswerHeaders
+    metrics: Metrics
+    refusals: Refusals
+    timeout_s: float
+    _overdue: OverdueWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._overdue = OverdueWatch(self.timeout_s, self._answer_overdue)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or whatever else the server asks."""
+        if scope["type"] == "http" and scope["path"] == SCORE and scope["method"] == "POST":
+            await self._score(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _score(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started_s = time.perf_counter()
+        head = RequestHead(scope["headers"])
+        try:
+            arrived_s = self.scoring.admit(head)
+            number = self._overdue.begin(arrived_s, head, send)
+            message = await receive()
+            self._overdue.end(number)
+            body = self.reader.whole(message)
+            if body is None:
+                body = await self.reader.read(receive, message)
+            job = await self.scoring.answered(body, arrived_s, receive)
+            answer = orjson.dumps(job.answer.result())
+        except RequestRefusedError as error:
+            await self._refuse(error, head, send, started_s)
+        except ClientDisconnect:
+            logger.info("the client left before its answer", extra=head.log_fields())
+        except Exception as error:  # noqa: BLE001 - there is no 500
+            await self._send(send, SERVICE_UNAVAILABLE, note_fault(error, head), head, started_s)
+        else:
+            await self._send(send, OK, answer, head, started_s, job.predict_ms)
+
+    async def _answer_overdue(self, head: RequestHead, send: Send) -> None:
+        await self._refuse(body_too_slow(self.timeout_s), head, send, time.perf_counter() - self.timeout_s)
+
+    async def _refuse(self, error: RequestRefusedError, head: RequestHead, send: Send, started_s: float) -> None:
+        body = self.refusals.note(error, head)
+        more = [(name.encode("ascii"), value.encode("ascii")) for name, value in error_headers(error.code).items()]
+        await self._send(send, error.status, body, head, started_s, more_headers=more)
+
+    async def _send(
+        self,
+        send: Send,
+        status: int,
+        body: bytes,
+        head: RequestHead,
+        started_s: float,
+        predict_ms: float | None = None,
+        more_headers: list[tuple[bytes, bytes]] | None = None,
+    ) -> None:
+        headers = [
+            JSON_CONTENT,
+            (b"content-length", b"%d" % len(body)),
+            *self.answer_headers.make(head, started_s, predict_ms),
+            *(more_headers or ()),
+        ]
+        self.metrics.note_request(SCORE, status, time.perf_counter() - started_s)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
