@@ -16,6 +16,7 @@ from tests.lib.faulty_artefacts import (
     with_a_model_that_leaves_a_process,
     with_an_endless_load,
     with_another_checksum,
+    with_wrong_golden_predictions,
 )
 from tests.lib.model_artefacts import rows, write_artefacts
 from tests.lib.service_clients import hammering
@@ -49,6 +50,7 @@ def test_however_many_workers_there_is_one_uvicorn(image: str, preload: str) -> 
 REFUSED_MODELS: dict[str, tuple["Callable[[Path], Path]", str]] = {
     "its checksum is another": (with_another_checksum, "is not the file that was trained"),
     "loading raises": (with_a_load_error, "invalid literal for int"),
+    "its golden requests are predicted otherwise": (with_wrong_golden_predictions, "golden"),
 }
 
 
@@ -58,7 +60,9 @@ def test_a_model_that_is_refused_ends_the_container_with_the_reason(image: str, 
     model_dir = spoil(write_artefacts(tmp_path / "model"))
     with running_container(image, model_dir=model_dir) as container:
         assert container.exit_code() == 3
-        assert reason in why_init_failed(container).partition("its last lines:")[2]
+        raised, _, last_lines = why_init_failed(container).partition("its last lines:")
+        assert "ended with exit code 4 (the model was refused)" in raised
+        assert reason in last_lines
 
 
 def why_init_failed(container: RunningContainer) -> str:
