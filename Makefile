@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock emulator env
+.PHONY: help demo test bench lint format lock emulator env
 
 # The demo's second model: good is promoted, slow and wrong are refused.
 CANDIDATE ?= good
@@ -7,6 +7,8 @@ CANDIDATE ?= good
 RUNTIME ?= auto
 # Where the reports go
 REPORTS ?= reports
+# default, or all: peers in environments of their own too
+PEERS ?= default
 # Further arguments for pytest: make test ARGS="tests/unit -k gate"
 ARGS ?=
 
@@ -20,6 +22,10 @@ demo: env ## a whole release on this machine, from training to 100 % (CANDIDATE=
 
 test: env ## all tests; those of containers need a Docker Engine (CI=true installs one)
 	@$(PYTHON_IN_VENV) -m pytest $(ARGS)
+
+bench: env ## the service against its peers, each on one core, and what it must reach (PEERS=all: more of them)
+	@scripts/wrk.sh
+	@$(PYTHON_IN_VENV) -m benchmarks all --peers $(PEERS) --json $(REPORTS)/bench.json
 
 lint: env ## formatting, types, and the linters of shell, Dockerfile and workflows
 	@scripts/lint.sh

@@ -1,0 +1,160 @@
+"""Twice what a server can do arrives, then half of it: what is still answered in time, how the rest hears of it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from benchmarks.contenders import OURS, OURS_BY_MODEL_PREDICT, RUNS, Contender
+from benchmarks.errors import BenchmarkError
+from benchmarks.figures import Figure
+from benchmarks.machine import Cores
+from benchmarks.models import TrainedModel
+from benchmarks.open_loop import Outcome, Question, offer, percentile_ms
+from benchmarks.rounds import SINGLE_ROW_REQUESTS, check_answers
+from benchmarks.server import Server
+from benchmarks.wrk import run_wrk
+
+# As many as queue at most, so that no request of the closed loop is refused.
+CAPACITY_CONNECTIONS = 64
+CONNECTIONS = 256
+GOOD_WITHIN_S = 0.25
+MAX_GENERATOR_LAG_MS = 10.0
+CAPACITY_S = 4
+OVERLOAD_S = 8
+RECOVERY_S = 4
+
+
+@dataclass(frozen=True)
+class OverloadCase:
+    """A model under twice its load; where the generator cannot keep up, only a case that `must_be_valid` is missed."""
+
+    name: str
+    title: str
+    model: str
+    contender: Contender
+    must_be_valid: bool
+
+
+OVERLOAD_CASES = (
+    OverloadCase("overload-forest", "forest, model.predict alone", "forest", OURS_BY_MODEL_PREDICT, must_be_valid=True),
+    OverloadCase("overload-linear", "linear", "linear", OURS, must_be_valid=False),
+)
+
+
+@dataclass(frozen=True)
+class Overload:
+    """What a server did at 2 x and then at 0.5 x of `capacity_per_s`; times in ms from when a request was due."""
+
+    capacity_per_s: float
+    during: Outcome
+    after: Outcome
+
+    @property
+    def generator_lag_ms(self) -> float:
+        """The lag of the generator itself, of 99 % of arrivals; the worse of both runs."""
+        return max(percentile_ms(outcome.lags_s, 99) or 0.0 for outcome in (self.during, self.after))
+
+    @property
+    def is_valid(self) -> bool:
+        return self.generator_lag_ms <= MAX_GENERATOR_LAG_MS
+
+    @property
+    def faults(self) -> int:
+        """Answers that were neither right nor 503, broken connections, and requests without any answer."""
+        return sum(outcome.wrong + outcome.broken + outcome.unanswered for outcome in (self.during, self.after))
+
+
+def measure_overload(
+    case: OverloadCase, model: TrainedModel, *, cores: Cores, advance: Callable[[str], None]
+) -> Overload:
+    """Raise BenchmarkError where the server cannot be started or answers wrongly before anything is timed."""
+    server = case.contender.server(model, cores.server)
+    try:
+        server.start()
+        server.wait_until_ready()
+        requests = model.requests(1, SINGLE_ROW_REQUESTS)
+        bodies = [case.contender.dialect.body(rows) for rows in requests]
+        check_answers(case.contender, server, bodies, [model.predict(rows) for rows in requests])
+        questions = [_question(server, case.contender, body) for body in bodies]
+        advance(f"{case.name}: capacity in a closed loop")
+        capacity_per_s = _capacity(case, server, bodies, cores)
+        advance(f"{case.name}: 2 x {capacity_per_s:.0f} requests/s")
+        during = offer(
+            server.port,
+            questions,
+            rate_per_s=2 * capacity_per_s,
+            seconds=OVERLOAD_S,
+            connections=CONNECTIONS,
+            seed=1,
+        )
+        advance(f"{case.name}: 0.5 x {capacity_per_s:.0f} requests/s")
+        after = offer(
+            server.port,
+            questions,
+            rate_per_s=capacity_per_s / 2,
+            seconds=RECOVERY_S,
+            connections=CONNECTIONS,
+            seed=2,
+        )
+        return Overload(capacity_per_s, during, after)
+    finally:
+        server.stop()
+
+
+def overload_figures(case: OverloadCase, measured: Overload | None) -> list[Figure]:
+    """Return goodput, latencies and faults; without values where nothing was measured or the generator lagged."""
+    valid = measured if measured is not None and measured.is_valid else None
+    note = ""
+    if measured is not None and valid is None:
+        lag = f"generator lagged {measured.generator_lag_ms:.0f} ms at p99 (limit {MAX_GENERATOR_LAG_MS:g})"
+        note = f"INVALID, {lag}"
+    bounded = case.must_be_valid or valid is not None
+
+    def figure(
+        name: str, value: float | None, unit: str, *, at_least: float | None = None, at_most: float | None = None
+    ) -> Figure:
+        rounded = None if value is None else float(f"{value:.4g}")
+        bounds = (at_least, at_most) if bounded else (None, None)
+        return Figure(f"overload at 2 x capacity, {case.title}: {name}", rounded, unit, *bounds, note=note)
+
+    if valid is None:
+        return [
+            figure("goodput", None, "% of capacity", at_least=90),
+            figure("p99 of accepted", None, "ms", at_most=250),
+        ]
+    during, after = valid.during, valid.after
+    return [
+        figure("capacity, closed loop of 64", valid.capacity_per_s, "requests/s"),
+        figure("goodput", during.good_per_s(GOOD_WITHIN_S) / valid.capacity_per_s * 100, "% of capacity", at_least=90),
+        figure("p99 of accepted", percentile_ms(during.accepted_s, 99), "ms", at_most=250),
+        figure("p99 of refusals", percentile_ms(during.refused_s, 99), "ms"),
+        figure("refused with 503", len(during.refused_s) / during.seconds, "requests/s"),
+        figure("found no free connection of 256", during.found_no_connection / during.seconds, "requests/s"),
+        figure("wrong, broken or unanswered", float(valid.faults), "requests", at_most=0),
+        figure(
+            "goodput afterwards, at 0.5 x", after.good_per_s(GOOD_WITHIN_S) / after.offered_per_s * 100, "% of offered"
+        ),
+        figure("lag of the generator, p99", valid.generator_lag_ms, "ms"),
+    ]
+
+
+def _question(server: Server, contender: Contender, body: str) -> Question:
+    """Have the server answer alone what it will have to answer among others, to the last byte."""
+    status, answer = server.ask("POST", contender.dialect.path, body)
+    if status != HTTPStatus.OK:
+        raise BenchmarkError(f"it answers {status} to a valid request")
+    json.loads(answer)
+    encoded = body.encode()
+    head = (
+        f"POST {contender.dialect.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(encoded)}\r\n\r\n"
+    )
+    return Question(head.encode() + encoded, answer)
+
+
+def _capacity(case: OverloadCase, server: Server, bodies: list[str], cores: Cores) -> float:
+    path = RUNS / f"{case.name}.txt"
+    path.write_text("\n".join(bodies) + "\n", encoding="utf-8")
+    url = server.url + case.contender.dialect.path
+    return run_wrk(url, path, connections=CAPACITY_CONNECTIONS, seconds=CAPACITY_S, core=cores.client).requests_per_s
