@@ -17,17 +17,21 @@ METADATA_FILE = "metadata.json"
 
 
 class GoldenRequest(BaseModel):
-    """One request body and the predictions that it must be answered with, one a row."""
+    """One request body and the predictions that it must be answered with, one a row: a value, or a list of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     body: dict[str, Any]
-    predictions: tuple[float, ...] = Field(min_length=1)
+    predictions: tuple[Any, ...] = Field(min_length=1)
 
 
 class GoldenRequests(BaseModel):
-    """A model's golden requests; a prediction p matches its expectation e if |p - e| <= absolute + relative * |e|."""
+    """A model's golden requests.
+
+    A number p matches its expectation e if |p - e| <= absolute + relative * |e|; strings, booleans and two whole
+    numbers match if they are equal. The service checks itself by the same rule.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,12 +43,22 @@ class GoldenRequests(BaseModel):
         """Say how the answer differs from what is expected; None where it does not."""
         if not answer.ok:
             return f"status {answer.status} ({abridge(answer.body)}) instead of 200"
-        if not is_list_of_numbers(answer.body) or len(answer.body) != len(request.predictions):
-            return f"{abridge(answer.body)} instead of a list of {len(request.predictions)} numbers"
+        if not isinstance(answer.body, list) or len(answer.body) != len(request.predictions):
+            return f"{abridge(answer.body)} instead of a list of {len(request.predictions)} predictions"
         for row, (predicted, expected) in enumerate(zip(answer.body, request.predictions, strict=True)):
-            if abs(predicted - expected) > self.absolute_tolerance + self.relative_tolerance * abs(expected):
-                return f"{predicted:.6g} instead of {expected:.6g} in row {row}"
+            if not self.matches(predicted, expected):
+                return f"{abridge(predicted)} instead of {abridge(expected)} in row {row}"
         return None
+
+    def matches(self, predicted: Any, expected: Any) -> bool:
+        """Say whether one row's prediction is the expected one."""
+        if isinstance(predicted, list) and isinstance(expected, list):
+            return len(predicted) == len(expected) and all(map(self.matches, predicted, expected))
+        types = {type(predicted), type(expected)}
+        if types <= {int, float} and float in types:
+            tolerance = self.absolute_tolerance + self.relative_tolerance * abs(expected)
+            return bool(abs(predicted - expected) <= tolerance)
+        return len(types) == 1 and bool(predicted == expected)
 
 
 @dataclass(frozen=True)
@@ -109,5 +123,7 @@ def abridge(body: Any, *, most: int = 80) -> str:
     if is_list_of_numbers(body):
         shown = chain((f"{value:.6g}" for value in body[:6]), ("...",) if len(body) > 6 else ())  # noqa: PLR2004 - fits
         return "[" + ", ".join(shown) + "]"
+    if isinstance(body, float):
+        return f"{body:.6g}"
     text = body if isinstance(body, str) else json.dumps(body)
     return text if len(text) <= most else text[: most - 3] + "..."

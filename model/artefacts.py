@@ -41,6 +41,8 @@ def write_artefacts(
             "model_file": MODEL_FILE,
             "model_sha256": hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest(),
             "golden_requests_file": GOLDEN_REQUESTS_FILE,
+            "task": "regression",
+            "input": "array",
             "features": describe_features(dataset),
             "target": TARGET,
             "libraries": {
@@ -71,7 +73,7 @@ def golden_request(request_id: str, golden_model: Pipeline, rows: Floats) -> dic
 def describe_features(dataset: Dataset) -> list[dict[str, Any]]:
     minima, maxima = dataset.train_rows.min(axis=0), dataset.train_rows.max(axis=0)
     return [
-        {"name": name, "minimum": float(minimum), "maximum": float(maximum)}
+        {"name": name, "type": "number", "minimum": float(minimum), "maximum": float(maximum)}
         for name, minimum, maximum in zip(dataset.features, minima, maxima, strict=True)
     ]
 

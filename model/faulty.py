@@ -1,4 +1,8 @@
-"""Two candidates that a release has to refuse; the demo and the tests make them from a good model."""
+"""Two candidates that a release has to refuse; the demo and the tests make them from a good model.
+
+The service itself refuses the wrong one, which misses the golden requests beside it, and never gets ready; the slow one
+answers right, and the load gate refuses it.
+"""
 
 import copy
 import time

@@ -26,8 +26,8 @@ def parse(body: bytes) -> Any:
     """
     try:
         return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return _parse_with_care(body)
+    except orjson.JSONDecodeError as error:
+        return _parse_with_care(body, error)
 
 
 def invalid(code: str, message: str, location: str) -> RequestRefusedError:
@@ -52,8 +52,8 @@ def name_of(value: Any) -> str:
             return "a number"
 
 
-def _parse_with_care(body: bytes) -> Any:
-    """Parse what orjson did not: to say where the fault is, or because it is one of value and not of form."""
+def _parse_with_care(body: bytes, fault: json.JSONDecodeError) -> Any:
+    """Parse what orjson did not, where the fault is one of value and not of form."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -62,8 +62,9 @@ def _parse_with_care(body: bytes) -> Any:
         raise _malformed("The body nests far deeper than a list of rows does.")
     try:
         return json.loads(text, parse_int=_whole_number)
-    except json.JSONDecodeError as error:
-        raise _malformed(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+    except json.JSONDecodeError:
+        # Not json's words, which differ between versions of Python.
+        raise _malformed(f"The body is not JSON: {fault.msg} at line {fault.lineno}, column {fault.colno}.") from fault
 
 
 def _depth(body: bytes) -> int:

@@ -4,7 +4,6 @@ import logging
 import traceback
 from collections.abc import Callable
 from http import HTTPStatus
-from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -65,7 +64,7 @@ class ModelPredictor:
             and answer.dtype is FLOAT64
             and answer.shape == (len(rows),)
             and answer.flags.c_contiguous
-            and isfinite(answer.dot(answer))  # one pass; where it overflows, normalise() looks at each
+            and np.count_nonzero(np.isfinite(answer)) == len(rows)  # a third of the cost of all()
         ):
             return answer
         return normalise(answer, len(rows))

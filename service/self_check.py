@@ -26,13 +26,27 @@ class GoldenRequest(BaseModel):
 
 
 class GoldenRequests(BaseModel):
-    """A model's golden requests; a number p matches its expectation e if |p - e| <= absolute + relative * |e|."""
+    """A model's golden requests.
+
+    A number p matches its expectation e if |p - e| <= absolute + relative * |e|; strings, booleans and two whole
+    numbers match if they are equal.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     absolute_tolerance: float = Field(ge=0)
     relative_tolerance: float = Field(ge=0)
     requests: tuple[GoldenRequest, ...] = Field(min_length=1)
+
+    def matches(self, predicted: Any, expected: Any) -> bool:
+        """Say whether one row's prediction is the expected one."""
+        if isinstance(predicted, list) and isinstance(expected, list):
+            return len(predicted) == len(expected) and all(map(self.matches, predicted, expected))
+        types = {type(predicted), type(expected)}  # not isinstance: to Python, and not in JSON, True is 1
+        if types <= {int, float} and float in types:
+            tolerance = self.absolute_tolerance + self.relative_tolerance * abs(expected)
+            return bool(abs(predicted - expected) <= tolerance)
+        return len(types) == 1 and bool(predicted == expected)
 
 
 def check_golden(predictor: ModelPredictor, folder: Path, schema: RowSchema, limits: BodyLimits) -> int:
@@ -45,7 +59,6 @@ def check_golden(predictor: ModelPredictor, folder: Path, schema: RowSchema, lim
         logger.warning("no golden requests: metadata.json names no golden_requests_file, so the model is not checked")
         return 0
     golden = _read(folder / file_name)
-    check = _Check(golden, exact=predictor.metadata.task == "classification")
     for request in golden.requests:
         try:
             predicted = predictor.predict(decode(orjson.dumps(request.body), schema, limits)).tolist()
@@ -56,7 +69,7 @@ def check_golden(predictor: ModelPredictor, folder: Path, schema: RowSchema, lim
             ) from error
         except orjson.JSONEncodeError as error:
             raise ModelArtefactError(f"model: golden request {request.id} cannot be sent ({error})") from error
-        check.compare(request, predicted)
+        _compare(golden, request, predicted)
     return len(golden.requests)
 
 
@@ -74,39 +87,16 @@ def _read(path: Path) -> GoldenRequests:
         raise ModelArtefactError(f"model: {path} is not valid ({faults}); train the model again") from error
 
 
-class _Check:
-    """Compares predictions; labels must be equal (`exact`), and so must whole numbers, strings and booleans."""
-
-    def __init__(self, golden: GoldenRequests, *, exact: bool) -> None:
-        self._golden = golden
-        self._exact = exact
-
-    def compare(self, request: GoldenRequest, predicted: list[Any]) -> None:
-        if len(predicted) != len(request.predictions):
+def _compare(golden: GoldenRequests, request: GoldenRequest, predicted: list[Any]) -> None:
+    if len(predicted) != len(request.predictions):
+        raise ModelArtefactError(
+            f"model: golden request {request.id} expects another number of predictions than it has rows "
+            f"({len(request.predictions)} vs {len(predicted)}); train the model again"
+        )
+    for row, (value, expected) in enumerate(zip(predicted, request.predictions, strict=True)):
+        if not golden.matches(value, expected):
             raise ModelArtefactError(
-                f"model: golden request {request.id} expects another number of predictions than it has rows "
-                f"({len(request.predictions)} vs {len(predicted)}); train the model again"
+                f"model: golden request {request.id}, row {row} is predicted {value!r} instead of {expected!r} "
+                f"(absolute tolerance {golden.absolute_tolerance:g}, relative {golden.relative_tolerance:g}); "
+                "deploy the folder that training wrote, unchanged, on the libraries it was trained with"
             )
-        for row, (value, expected) in enumerate(zip(predicted, request.predictions, strict=True)):
-            if not self._matches(value, expected):
-                raise ModelArtefactError(
-                    f"model: golden request {request.id}, row {row} is predicted {value!r} instead of {expected!r} "
-                    f"(absolute tolerance {self._golden.absolute_tolerance:g}, "
-                    f"relative {self._golden.relative_tolerance:g}); deploy the folder that training wrote, unchanged, "
-                    "on the libraries it was trained with"
-                )
-
-    def _matches(self, value: Any, expected: Any) -> bool:
-        if isinstance(value, list) and isinstance(expected, list):
-            return len(value) == len(expected) and all(map(self._matches, value, expected))
-        if self._exact or float not in {type(value), type(expected)}:
-            return type(value) in _comparable_with(expected) and bool(value == expected)
-        if not {type(value), type(expected)} <= {int, float}:
-            return False
-        tolerance = self._golden.absolute_tolerance + self._golden.relative_tolerance * abs(expected)
-        return bool(abs(value - expected) <= tolerance)
-
-
-def _comparable_with(expected: Any) -> set[type]:
-    # 1 == True to Python, and not to whoever reads the JSON.
-    return {int, float} if type(expected) in {int, float} else {type(expected)}

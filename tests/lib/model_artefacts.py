@@ -1,7 +1,12 @@
 """A trained model's folder, as the service gets it."""
 
+import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import joblib
 
 from model.artefacts import write_artefacts as write_trained
 from model.faulty import Variant, make_variant
@@ -29,3 +34,30 @@ def write_artefacts(folder: Path, version: str = "1", variant: Variant = Variant
 def rows(count: int) -> dict[str, Any]:
     """Return a request body."""
     return {"data": [ROW] * count}
+
+
+def write_model(
+    folder: Path,
+    model: Any,
+    features: Sequence[dict[str, Any]],
+    *,
+    golden: dict[str, Any] | None = None,
+    **metadata: Any,
+) -> Path:
+    """Write any model with its metadata, and golden requests where there are some; return the model file's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "model.joblib"
+    joblib.dump(model, path)
+    document = {
+        "name": "any",
+        "version": "1",
+        "model_file": path.name,
+        "model_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "features": list(features),
+        **metadata,
+    }
+    if golden is not None:
+        document["golden_requests_file"] = "golden_requests.json"
+        (folder / "golden_requests.json").write_text(json.dumps(golden))
+    (folder / "metadata.json").write_text(json.dumps(document))
+    return path

@@ -30,11 +30,13 @@ def test_an_answer_within_the_tolerance_matches(body: Any) -> None:
     ("body", "reason"),
     [
         ([10.0, 20.03], "20.03 instead of 20 in row 1"),
-        ([10.0], "[10] instead of a list of 2 numbers"),
-        ({"predictions": [10.0, 20.0]}, "instead of a list of 2 numbers"),
-        ([10.0, None], "instead of a list of 2 numbers"),
-        ([10.0, True], "instead of a list of 2 numbers"),
-        ([10.0, float("nan")], "instead of a list of 2 numbers"),
+        ([10.0], "[10] instead of a list of 2 predictions"),
+        ({"predictions": [10.0, 20.0]}, "instead of a list of 2 predictions"),
+        ([10.0, None], "null instead of 20 in row 1"),
+        ([10.0, "20.0"], "20.0 instead of 20 in row 1"),
+        ([10.0, [20.0]], "[20] instead of 20 in row 1"),
+        ([10.0, True], "true instead of 20 in row 1"),
+        ([10.0, float("nan")], "nan instead of 20 in row 1"),
         ("not JSON", "not JSON instead of a list"),
     ],
 )
@@ -42,6 +44,24 @@ def test_any_other_answer_is_named(body: Any, reason: str) -> None:
     mismatch = GOLDEN.mismatch(REQUEST, answer(body))
     assert mismatch is not None
     assert reason in mismatch
+
+
+@pytest.mark.parametrize(
+    ("expected", "same", "other"),
+    [
+        (["benign", "malign"], ["benign", "malign"], ["benign", "benign"]),
+        ([True, False], [True, False], [1, 0]),
+        ([1_000_000, 2], [1_000_000, 2], [1_000_001, 2]),
+        ([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0001], [3.0, 4.0]], [[1.0, 2.0], [3.0]]),
+        ([["a", 1.0]], [["a", 1]], [["b", 1.0]]),
+    ],
+)
+def test_labels_are_equal_or_wrong_and_lists_of_outputs_are_compared_one_by_one(
+    expected: list[Any], same: list[Any], other: list[Any]
+) -> None:
+    request = GoldenRequest(id="golden-00", body={}, predictions=tuple(expected))
+    assert GOLDEN.mismatch(request, answer(same)) is None
+    assert GOLDEN.mismatch(request, answer(other)) is not None
 
 
 def test_a_failed_request_is_no_match_whatever_its_body() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from time import perf_counter
 
@@ -47,6 +48,13 @@ def test_the_data_set_has_442_rows_of_10_features_with_their_ranges(tmp_path: Pa
     assert [feature["name"] for feature in metadata["features"]] == list(dataset.features)
     assert len(metadata["features"]) == 10
     assert all(feature["minimum"] < feature["maximum"] for feature in metadata["features"])
+
+
+def test_the_metadata_says_what_the_model_takes_and_what_it_was_trained_with(tmp_path: Path, dataset: Dataset) -> None:
+    metadata = json.loads((write(tmp_path, dataset, Variant.GOOD) / "metadata.json").read_text())
+    assert (metadata["task"], metadata["input"]) == ("regression", "array")
+    assert {feature["type"] for feature in metadata["features"]} == {"number"}
+    assert metadata["libraries"]["scikit-learn"] == installed_version("scikit-learn")
 
 
 def test_the_model_does_better_on_unseen_rows_than_their_mean_would(dataset: Dataset) -> None:
