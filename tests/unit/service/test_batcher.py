@@ -185,7 +185,8 @@ def test_something_else_of_the_models_is_called_alone_and_in_turn() -> None:
         first = batcher.submit([[1.0]], batcher.loop.time())
         called = batcher.run(lambda: "probabilities", 1, batcher.loop.time())
         last = batcher.submit([[2.0]], batcher.loop.time())
-        assert await asyncio.gather(first.answer, called.answer, last.answer) == [[1.0], "probabilities", [2.0]]
+        answers = [await job.answer for job in (first, called, last)]
+        assert answers == [[1.0], "probabilities", [2.0]]
 
     with_batcher(model, use, THREADED)
     assert model.calls == [1, 1]

@@ -23,7 +23,7 @@ TARGETS = np.abs(ROWS @ RANDOM.normal(size=6) + 0.1 * RANDOM.normal(size=200)) +
 UNSEEN = RANDOM.normal(scale=3.0, size=(300, 6))
 
 
-class NeverNegative(Ridge):
+class NeverNegative(Ridge):  # type: ignore[misc]  # scikit-learn ships no type information
     """A user's own model: its inherited coefficients are not all that it predicts with."""
 
     def predict(self, rows: Any) -> Any:
