@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format lock emulator env
+.PHONY: help demo test bench fuzz lint format lock emulator env
 
 # The demo's second model: good is promoted, slow and wrong are refused.
 CANDIDATE ?= good
@@ -9,6 +9,8 @@ RUNTIME ?= auto
 REPORTS ?= reports
 # default, or all: peers in environments of their own too
 PEERS ?= default
+# How long make fuzz looks for a body that breaks the contract
+FUZZ_S ?= 60
 # Further arguments for pytest: make test ARGS="tests/unit -k gate"
 ARGS ?=
 
@@ -26,6 +28,9 @@ test: env ## all tests; those of containers need a Docker Engine (CI=true instal
 bench: env ## the service against its peers, each on one core, and what it must reach (PEERS=all: more of them)
 	@scripts/wrk.sh
 	@$(PYTHON_IN_VENV) -m benchmarks all --peers $(PEERS) --json $(REPORTS)/bench.json
+
+fuzz: env ## bodies of every sort for the decoder and a running server, for FUZZ_S seconds (60)
+	@$(PYTHON_IN_VENV) -m fuzz --seconds $(FUZZ_S) --reports $(REPORTS)
 
 lint: env ## formatting, types, and the linters of shell, Dockerfile and workflows
 	@scripts/lint.sh

@@ -53,7 +53,7 @@ class Contender:
     lock: str | None = None
     predicts: bool = True
 
-    def server(self, model: TrainedModel, core: int) -> Server:
+    def server(self, model: TrainedModel, core: int | None = None) -> Server:
         """Return its server, not started; makes the environment where there is none."""
         folder = RUNS / f"{self.name}-{model.name}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -34,9 +34,12 @@ class Launch:
 
 
 class Server:
-    """A process of its own session; its output goes to a file in `folder`, which is its home and working folder."""
+    """A process of its own session, on one core unless that is None.
 
-    def __init__(self, launch: Launch, folder: Path, core: int) -> None:
+    Its output goes to a file in `folder`, which is its home and working folder.
+    """
+
+    def __init__(self, launch: Launch, folder: Path, core: int | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.launch = launch
         self.port = launch.port
@@ -61,7 +64,7 @@ class Server:
         with self._log_path.open("wb") as log:
             self._started_s = time.monotonic()
             self._process = subprocess.Popen(
-                pinned(self._core, launch.command),
+                launch.command if self._core is None else pinned(self._core, launch.command),
                 cwd=launch.cwd or self._folder,
                 env=environ | launch.environ,
                 stdin=subprocess.DEVNULL,
