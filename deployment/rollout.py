@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deployment.container_log import reason_of_end
 from deployment.golden import refuse_if_wrong, smoke
 from deployment.journal import Journal
 from deployment.outcomes import BadInputError, Breach, Outcome, PlatformError, ProvisioningError
@@ -115,10 +116,13 @@ class Rollout:
         try:
             self.platform.deploy(DeploymentRequest(self.candidate, release.image, tags))
         except ProvisioningError as error:
+            log_path = self.keep_logs()
+            reason = reason_of_end(log_path.read_text(encoding="utf-8"))
             raise Breach(
                 Outcome.NOT_PROVISIONED,
-                f"{self.candidate} did not become ready: {error}",
-                f"Live keeps its traffic. The container's last lines are in {self.keep_logs()}.",
+                f"{self.candidate} did not become ready: {reason or error}",
+                f"Live keeps its traffic. The container's last lines are in {log_path}."
+                + (f" The platform said: {error}" if reason else ""),
             ) from error
         self.journal.enter(Phase.DEPLOYED, f"{self.candidate} is ready at 0 % with model {release.model.version}")
         return self.observe_again()

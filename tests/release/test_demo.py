@@ -26,7 +26,11 @@ def test_the_demo_promotes_the_second_model_and_no_client_request_fails(tmp_path
     ("candidate", "outcome", "sentence"),
     [
         ("slow", Outcome.REFUSED_BY_GATE, "green is too slow"),
-        ("wrong", Outcome.REFUSED_BY_SMOKE, "green answered 13 of 13 golden requests wrongly"),
+        (
+            "wrong",
+            Outcome.NOT_PROVISIONED,
+            "green did not become ready: model: golden request golden-00, row 0 is predicted",
+        ),
     ],
 )
 def test_a_demo_of_a_refusal_leaves_live_at_100_percent_and_says_why_first(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deployment.image import build_bundle
 from deployment.outcomes import EXIT_BAD_INPUT, EXIT_PLATFORM_ERROR, Outcome
 from tests.lib.emulator import REPOSITORY, running_emulator
 from tests.lib.site import Site, train_models
@@ -57,8 +58,8 @@ def test_a_good_candidate_takes_all_traffic_and_no_client_notices(site: Site) ->
     ("model", "outcome", "sentence"),
     [
         ("slow", Outcome.REFUSED_BY_GATE, "green is too slow"),
-        ("wrong", Outcome.REFUSED_BY_SMOKE, "green answered 13 of 13 golden requests wrongly"),
-        ("broken", Outcome.NOT_PROVISIONED, "green did not become ready"),
+        ("wrong", Outcome.NOT_PROVISIONED, "green did not become ready: model: golden request golden-00"),
+        ("broken", Outcome.NOT_PROVISIONED, "is not the file that was trained (sha256"),
     ],
 )
 def test_a_bad_candidate_never_has_traffic_and_the_report_says_why_first(
@@ -72,6 +73,14 @@ def test_a_bad_candidate_never_has_traffic_and_the_report_says_why_first(
     assert set(background.answered) == {"blue"}
     first_sentence = site.report(model).splitlines()[2]
     assert sentence in first_sentence
+
+
+def test_an_image_of_another_model_than_the_release_names_is_refused_by_the_smoke_test(site: Site) -> None:
+    other = build_bundle(model_dir=site.models / "1", bundles_dir=site.emulator.bundles_dir, name="diabetes")
+    finished = site.promote("2", image=other)
+    assert finished.exit_code == Outcome.REFUSED_BY_SMOKE.exit_code, finished.output
+    assert site.traffic() == {"blue": 100}
+    assert "green answered 13 of 13 golden requests wrongly" in site.report("2").splitlines()[2]
 
 
 def test_the_log_of_a_candidate_that_did_not_start_is_kept_and_names_the_checksum(site: Site) -> None:
