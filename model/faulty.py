@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from model.train import Dataset
 
-PAUSE_PER_ROW_S = 0.1
+PAUSE_PER_ROW_S = 0.02
 SHIFT = 5.0
 
 

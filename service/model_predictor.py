@@ -56,7 +56,8 @@ class ModelPredictor:
     def predict(self, rows: Rows) -> Predictions:
         """Return one prediction, or one list of predictions, for each of the rows.
 
-        Raises RequestRefusedError (503) where the model fails or answers anything else; see service.predictions.
+        Raises RequestRefusedError, 422 where the model raises ValueError, and 503 where it fails in another way or
+        answers anything else; see service.predictions.
         """
         answer = self._call(self._loaded().predictor.predict, rows)
         if (
@@ -86,6 +87,11 @@ class ModelPredictor:
     def _call(self, predict: Callable[[Rows], Any], rows: Rows) -> Any:
         try:
             return predict(rows)
+        except ValueError as error:
+            # scikit-learn's way to refuse data: a number beyond 32 bits for a tree, a category unknown in training.
+            raise RequestRefusedError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "refused_by_model", "The model takes no such rows.", "data"
+            ) from error
         except Exception as error:
             # Not the exception's text: scikit-learn puts values of the request into it.
             frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -18,13 +18,6 @@ MAX_DIMENSIONS = 2
 NUMBER_KINDS = "fiub"
 
 
-def to_json(predictions: Predictions) -> bytes:
-    """Return a JSON list, one entry a row; every float comes back from it as the same 64-bit float."""
-    return orjson.dumps(
-        predictions if predictions.dtype.kind != "O" else predictions.tolist(), option=orjson.OPT_SERIALIZE_NUMPY
-    )
-
-
 def normalise(answer: Any, row_count: int) -> Predictions:
     """Return a model's answer as an array of its own; lists, numpy, pandas and sparse matrices are taken.
 

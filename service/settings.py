@@ -13,6 +13,7 @@ DEFAULT_QUEUE_LIMIT_REQUESTS = 64
 PORTS = range(1, 65536)
 DEADLINES_MS = range(1, 300_001)
 QUEUE_LIMITS = range(1, 100_001)
+THREADS = range(1, 257)
 RELEASE_ID = re.compile(r"[\x21-\x7e]{1,100}")
 APP_ROOT = Path(__file__).resolve().parent.parent
 BAKED_MODEL_DIR = APP_ROOT / "model"
@@ -50,7 +51,8 @@ class EngineSettings:
 
     `release_id` goes out with each answer, `metrics_port` shows what was counted; either may be None. `deadline_s` is
     what a request has from its arrival, below the endpoint's request_timeout_ms; `queue_limit_requests` may wait for a
-    model that predicts in a thread. `exact_predictors` allows the direct ways of service.engine.exact.
+    model that predicts on a thread, of which there are `predict_threads`. `exact_predictors` allows the direct ways of
+    service.engine.exact.
     """
 
     model_path: Path
@@ -60,6 +62,7 @@ class EngineSettings:
     deadline_s: float = DEFAULT_DEADLINE_MS / 1000
     queue_limit_requests: int = DEFAULT_QUEUE_LIMIT_REQUESTS
     exact_predictors: bool = True
+    predict_threads: int = 1
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "EngineSettings":
@@ -81,6 +84,7 @@ class EngineSettings:
             queue_limit_requests=_whole_number(
                 environ, "QUEUE_LIMIT_REQUESTS", DEFAULT_QUEUE_LIMIT_REQUESTS, QUEUE_LIMITS
             ),
+            predict_threads=_whole_number(environ, "PREDICT_THREADS", 1, THREADS),
             exact_predictors=_switch(environ, "EXACT_PREDICTORS", default=True),
         )
 

@@ -13,10 +13,13 @@ Predict = Callable[[Floats], Predictions]
 
 # A prediction on the event loop keeps every other request and the probes waiting.
 INLINE_LIMIT_S = 0.001
-# What a request may wait for its batch's other rows.
+# How much longer a request may take for the rows of others in its batch.
 BATCH_LIMIT_S = 0.05
 MAX_BATCH_ROWS = 4096
-MEASURING_BUDGET_S = 0.3
+# The time for measuring: that of so many calls, within bounds.
+CALLS_MEASURED = 20
+MIN_MEASURING_S = 0.3
+MAX_MEASURING_S = 1.5
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,10 @@ def plan_batches(predict: Predict, rows: Floats) -> BatchPlan:
 
     Requests share calls only up to the largest number of rows at which each row's answer was the same to the last bit.
     """
-    deadline_s = time.perf_counter() + MEASURING_BUDGET_S
-    alone, one_row_s = _alone(predict, rows, deadline_s - MEASURING_BUDGET_S / 2)
+    _, first_call_s = _timed(predict, rows[:1])
+    budget_s = min(max(CALLS_MEASURED * first_call_s, MIN_MEASURING_S), MAX_MEASURING_S)
+    deadline_s = time.perf_counter() + budget_s
+    alone, one_row_s = _alone(predict, rows, deadline_s - budget_s / 2)
     sample = rows[: len(alone)]
     batch_rows, batch_s = 1, one_row_s
     for size in _sizes(MAX_BATCH_ROWS):
@@ -58,7 +63,7 @@ def plan_batches(predict: Predict, rows: Floats) -> BatchPlan:
     row_s = max(0.0, (batch_s - one_row_s) / (batch_rows - 1)) if batch_rows > 1 else one_row_s
     call_s = max(0.0, one_row_s - row_s)
     return BatchPlan(
-        batch_rows=max(1, min(batch_rows, _rows_within(BATCH_LIMIT_S, call_s, row_s))),
+        batch_rows=max(1, min(batch_rows, _rows_within(BATCH_LIMIT_S, 0.0, row_s))),
         inline_rows=_rows_within(INLINE_LIMIT_S, call_s, row_s),
         call_s=call_s,
         row_s=row_s,

@@ -38,7 +38,7 @@ class Job:
 
 @dataclass(slots=True)
 class Batcher:
-    """Predicts on the event loop what takes a moment, and the rest on one thread: as a batch all that came meanwhile.
+    """Predicts on the event loop what takes a moment, and the rest on `threads`: as a batch all that came meanwhile.
 
     Not safe for threads: to be used on the event loop alone. `predict` takes rows x features and raises nothing but
     RequestRefusedError.
@@ -49,17 +49,19 @@ class Batcher:
     queue_limit: int
     deadline_s: float
     plan: BatchPlan = ALONE
+    threads: int = 1
     on_batch: Callable[[int, float], None] = lambda rows, seconds: None  # noqa: ARG005 - names say what they are
     _inline: list[Job] = field(default_factory=list)
     _queue: deque[Job] = field(default_factory=deque)
     _turn_is_due: bool = False
-    _thread_is_busy: bool = False
-    _thread: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="predict")
-    )
+    _busy_threads: int = 0
+    _pool: ThreadPoolExecutor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="predict")
 
     def check_admission(self) -> None:
-        """Raise OverloadedError where the queue for the thread is full; cheap, to be asked before a body is read."""
+        """Raise OverloadedError where the queue for a thread is full; cheap, to be asked before a body is read."""
         if len(self._queue) >= self.queue_limit:
             self._drop_abandoned()
             if len(self._queue) >= self.queue_limit:
@@ -81,18 +83,18 @@ class Batcher:
         return job
 
     def run(self, call: Callable[[], Any], row_count: int, arrived_s: float) -> Job:
-        """Have something else of the model's called on the thread, alone."""
+        """Have something else of the model's called on a thread, alone."""
         job = Job(self.loop.create_future(), arrived_s + self.deadline_s, row_count, call=call)
         self._enqueue(job)
         return job
 
     def queue_length(self) -> int:
-        """Count the jobs that wait for the thread."""
+        """Count the jobs that wait for a thread."""
         return len(self._queue)
 
     def close(self) -> None:
-        """End the thread; jobs still waiting are not answered."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        """End the threads; jobs still waiting are not answered."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _take_turn(self) -> None:
         jobs: list[Job] = []
@@ -113,16 +115,16 @@ class Batcher:
         self._queue.append(job)
         expiry = self.loop.call_at(job.deadline_s, self._expire, job)
         job.answer.add_done_callback(lambda _: expiry.cancel())
-        if not self._thread_is_busy:
-            self._thread_is_busy = True
+        if self._busy_threads < self.threads:
+            self._busy_threads += 1
             self.loop.call_soon(self._start_batch)
 
     def _start_batch(self) -> None:
         jobs = self._next_batch()
         if not jobs:
-            self._thread_is_busy = False
+            self._busy_threads -= 1
             return
-        self.loop.run_in_executor(self._thread, self._answers, jobs).add_done_callback(
+        self.loop.run_in_executor(self._pool, self._answers, jobs).add_done_callback(
             lambda answers: self._finish_batch(jobs, answers)
         )
 

@@ -13,7 +13,7 @@ _CODES = {
     408: "request_timeout",
     413: "body_too_large",
     415: "unsupported_content_type, unsupported_content_encoding",
-    422: "missing_field, unknown_field, wrong_type, wrong_shape, empty, too_many_rows, not_finite",
+    422: "missing_field, unknown_field, wrong_type, wrong_shape, empty, too_many_rows, not_finite, refused_by_model",
     503: "model_loading, overloaded, deadline_exceeded, draining, prediction_failed, service_fault",
 }
 _POSTS = ("/score", "/predict")
@@ -63,7 +63,7 @@ def _request(metadata: ModelMetadata) -> dict[str, Any]:
 
 
 def _cell(feature: Feature) -> dict[str, Any]:
-    cell: dict[str, Any] = {"type": feature.type, "title": feature.name}
+    cell: dict[str, Any] = {"type": [feature.type, "null"] if feature.nullable else feature.type, "title": feature.name}
     if feature.minimum is not None and feature.maximum is not None:
         # Not JSON Schema's own minimum and maximum: a value beyond what training saw is predicted all the same.
         cell["description"] = f"in training {feature.minimum:g} to {feature.maximum:g}"

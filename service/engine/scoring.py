@@ -90,6 +90,7 @@ class Scoring:
             queue_limit=self._settings.queue_limit_requests,
             deadline_s=self._settings.deadline_s,
             plan=model.plan,
+            threads=self._settings.predict_threads,
             on_batch=self._metrics.note_batch,
         )
         self._metrics.queue_length = self._batcher.queue_length

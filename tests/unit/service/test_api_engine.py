@@ -276,7 +276,7 @@ def test_a_fault_of_the_service_itself_is_503_in_the_same_form(
 
 @pytest.fixture(scope="module")
 def slow_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a model that takes a tenth of a second a row."""
+    """Return a model that takes a fiftieth of a second a row."""
     return write_artefacts(tmp_path_factory.mktemp("slow"), variant=Variant.SLOW)
 
 
@@ -286,7 +286,7 @@ def settings_of(folder: Path, **more: Any) -> EngineSettings:
 
 def test_probes_answer_while_the_model_predicts(slow_model_dir: Path) -> None:
     with asgi_client(create_app(settings_of(slow_model_dir))) as client, ThreadPoolExecutor(1) as pool:
-        scored = pool.submit(client.post, "/score", json=rows(10))
+        scored = pool.submit(client.post, "/score", json=rows(50))
         for path in ("/", "/readyz", "/livez"):
             assert client.get(path).status_code == 200
         assert not scored.done()
@@ -296,7 +296,7 @@ def test_probes_answer_while_the_model_predicts(slow_model_dir: Path) -> None:
 def test_more_requests_than_may_wait_are_refused_at_once_and_told_when_to_come_again(slow_model_dir: Path) -> None:
     app = create_app(settings_of(slow_model_dir, queue_limit_requests=2))
     with asgi_client(app) as client, ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(lambda _: client.post("/score", json=rows(2)), range(12)))
+        answers = list(pool.map(lambda _: client.post("/score", json=rows(10)), range(12)))
     refused = [answer for answer in answers if answer.status_code != 200]
     assert refused
     assert len(refused) < len(answers)
@@ -306,7 +306,7 @@ def test_more_requests_than_may_wait_are_refused_at_once_and_told_when_to_come_a
 
 def test_a_request_that_cannot_be_answered_in_time_is_told_so(slow_model_dir: Path) -> None:
     with asgi_client(create_app(settings_of(slow_model_dir, deadline_s=0.3))) as client:
-        answer = client.post("/score", json=rows(20))
+        answer = client.post("/score", json=rows(100))
     assert (answer.status_code, error_of(answer)["code"]) == (503, "deadline_exceeded")
     assert answer.headers["retry-after"] == "1"
 

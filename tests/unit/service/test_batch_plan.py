@@ -34,7 +34,7 @@ def test_a_model_that_answers_otherwise_from_some_size_on_is_batched_below_it() 
 
 def test_a_model_that_takes_its_time_is_predicted_in_a_thread() -> None:
     def slow(rows: Floats) -> Floats:
-        time.sleep(4 * INLINE_LIMIT_S)
+        time.sleep(40 * INLINE_LIMIT_S)
         return row_sums(rows)
 
     plan = plan_batches(slow, ROWS)

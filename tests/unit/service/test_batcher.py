@@ -24,11 +24,13 @@ class Model:
         self.calls: list[int] = []
         self.go_on = threading.Event()
         self.started = threading.Event()
+        self.calls_begun = threading.Semaphore(0)
         self.go_on.set()
 
     def __call__(self, rows: Floats) -> Floats:
         self.calls.append(len(rows))
         self.started.set()
+        self.calls_begun.release()
         assert self.go_on.wait(30)
         if (rows < 0).any():
             raise RequestRefusedError(422, "refused_by_model", "It refuses.", "data")
@@ -42,9 +44,10 @@ def with_batcher(
     *,
     queue_limit: int = 100,
     deadline_s: float = 30.0,
+    threads: int = 1,
 ) -> None:
     async def main() -> None:
-        batcher = Batcher(asyncio.get_running_loop(), model, queue_limit, deadline_s, plan)
+        batcher = Batcher(asyncio.get_running_loop(), model, queue_limit, deadline_s, plan, threads)
         try:
             await use(batcher)
         finally:
@@ -190,3 +193,18 @@ def test_something_else_of_the_models_is_called_alone_and_in_turn() -> None:
 
     with_batcher(model, use, THREADED)
     assert model.calls == [1, 1]
+
+
+def test_more_threads_predict_at_once() -> None:
+    model = Model()
+
+    async def use(batcher: Batcher) -> None:
+        model.go_on.clear()
+        jobs = [batcher.submit([[1.0]] * 9, batcher.loop.time()) for _ in range(3)]
+        for _ in range(2):
+            assert await asyncio.to_thread(model.calls_begun.acquire, timeout=30)
+        assert batcher.queue_length() == 1
+        model.go_on.set()
+        assert [len(await job.answer) for job in jobs] == [9, 9, 9]
+
+    with_batcher(model, use, THREADED, threads=2)

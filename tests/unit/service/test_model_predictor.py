@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd  # type: ignore[import-untyped]  # it ships no type information
 import pytest
 from sklearn.compose import ColumnTransformer
@@ -21,7 +22,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from service.errors import RequestRefusedError
 from service.model_artefacts import LoadedModel, ModelArtefactError, ModelMetadata, load_model
 from service.model_predictor import ModelPredictor
-from service.predictions import to_json
 from service.request_body import BodyLimits, RowSchema, decode
 from tests.lib.model_artefacts import write_model
 from tests.lib.plain_model import Mean
@@ -48,7 +48,7 @@ def loaded(path: Path) -> ModelPredictor:
 
 def answer(predictor: ModelPredictor, body: Any) -> Any:
     rows = decode(json.dumps(body).encode(), RowSchema.of(predictor.metadata), LIMITS)
-    return json.loads(to_json(predictor.predict(rows)))
+    return orjson.loads(orjson.dumps(predictor.predict(rows).tolist()))
 
 
 def tickets(rows: int) -> pd.DataFrame:
@@ -263,3 +263,18 @@ def test_predictions_whose_square_is_infinite_are_answered_all_the_same() -> Non
     predictor = ModelPredictor()
     predictor.set_model(LoadedModel(Answering(np.full(60, 1e300)), metadata()))
     assert predictor.predict(ROWS).tolist() == [1e300] * 60
+
+
+class Picky:
+    def predict(self, rows: Any) -> Any:
+        raise ValueError(f"cannot take {rows}")
+
+
+def test_rows_that_the_model_itself_refuses_are_the_callers_fault_and_not_quoted(tmp_path: Path) -> None:
+    metadata = load_model(write_model(tmp_path, Mean(), [{"name": "left"}, {"name": "right"}])).metadata
+    predictor = ModelPredictor()
+    predictor.set_model(LoadedModel(Picky(), metadata))
+    with pytest.raises(RequestRefusedError) as refusal:
+        predictor.predict(np.array([[12345.5, 1.0]]))
+    assert (refusal.value.status, refusal.value.code) == (422, "refused_by_model")
+    assert "12345" not in refusal.value.message

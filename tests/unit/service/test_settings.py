@@ -32,6 +32,7 @@ def test_everything_can_be_said() -> None:
             "REQUEST_DEADLINE_MS": "250",
             "QUEUE_LIMIT_REQUESTS": "7",
             "EXACT_PREDICTORS": "off",
+            "PREDICT_THREADS": "3",
         }
     )
     assert settings == EngineSettings(
@@ -42,6 +43,7 @@ def test_everything_can_be_said() -> None:
         deadline_s=0.25,
         queue_limit_requests=7,
         exact_predictors=False,
+        predict_threads=3,
     )
 
 
@@ -54,6 +56,7 @@ def test_everything_can_be_said() -> None:
         ("QUEUE_LIMIT_REQUESTS", "-1"),
         ("QUEUE_LIMIT_REQUESTS", "\u0661"),
         ("EXACT_PREDICTORS", "yes"),
+        ("PREDICT_THREADS", "0"),
         ("RELEASE_ID", "two words"),
     ],
 )

@@ -1,0 +1,209 @@
+"""Clients that are slow, rude or broken, and what they do to others: nothing."""
+
+import json
+import socket
+import struct
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from tests.lib.emulator import wait_until
+from tests.lib.model_artefacts import ROW, rows
+from tests.lib.raw_http import RawAnswer, ask, chunked, connected, read_answers, request
+from tests.unit.hostile.conftest import DEADLINE_MS, Target
+
+pytestmark = pytest.mark.unit
+
+SLOW_CLIENTS = 100
+BODY = json.dumps(rows(1)).encode()
+PROBE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+CHUNKED_HEAD = chunked(headers=()).removesuffix(b"0\r\n\r\n")
+
+
+@pytest.fixture(scope="module")
+def right(target: Target) -> RawAnswer:
+    return ask(target.port, request(BODY))
+
+
+def is_right(target: Target, right: RawAnswer) -> bool:
+    answer = ask(target.port, request(BODY))
+    return (answer.status, answer.body) == (200, right.body)
+
+
+def test_a_right_request_is_right(right: RawAnswer, target: Target) -> None:
+    assert right.json() == pytest.approx(target.predict([ROW]).tolist(), rel=1e-9)
+
+
+def test_headers_and_bodies_that_dribble_hold_nobody_up(target: Target, right: RawAnswer) -> None:
+    sent = request(BODY)
+    with ExitStack() as stack:
+        slow = [stack.enter_context(connected(target.port)) for _ in range(SLOW_CLIENTS)]
+        for step in range(40):
+            for number, connection in enumerate(slow):
+                # Half of them are in their headers, the others in their bodies.
+                start = 0 if number % 2 else len(sent) - len(BODY)
+                piece = sent[: start + 1] if step == 0 else sent[start + step : start + step + 1]
+                connection.sendall(piece)
+            assert is_right(target, right)
+            assert ask(target.port, PROBE).status == 200
+    assert is_right(target, right)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        request(BODY[:-5], length=len(BODY)),
+        request(BODY, length=len(BODY) + 10),
+        request(b"", length=10**12),
+        CHUNKED_HEAD + b'5\r\n{"dat',
+        CHUNKED_HEAD,
+    ],
+)
+def test_a_body_that_does_not_end_is_408_at_the_deadline(target: Target, sent: bytes) -> None:
+    started_s = time.monotonic()
+    with connected(target.port) as connection:
+        connection.sendall(sent)
+        (answer,) = read_answers(connection)  # the connection is closed after it
+    assert (answer.status, answer.code) == (408, "request_timeout")
+    assert time.monotonic() - started_s >= DEADLINE_MS / 1000 * 0.9
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"BREW /score HTTP/1.1\r\n\r\n",
+        CHUNKED_HEAD + b"zz\r\n",
+        chunked(BODY, headers=(f"Content-Length: {len(BODY)}",)),
+        request(BODY, "Content-Length: 3"),
+        request(BODY).replace(b"Content-Length: ", b"Content-Length: -"),
+        request(BODY).replace(b"Content-Length: ", b"Content-Length: 0x"),
+        request(BODY, "Bad Header: 1"),
+        request(BODY, "X-Nul: a\0b"),
+    ],
+)
+def test_what_is_not_http_is_400_and_the_connection_is_closed(target: Target, right: RawAnswer, sent: bytes) -> None:
+    with connected(target.port) as connection:
+        connection.sendall(sent)
+        answers = read_answers(connection)
+    assert [answer.status for answer in answers] == [400]
+    assert is_right(target, right)
+
+
+def test_bytes_beyond_content_length_are_not_taken_for_the_body(target: Target, right: RawAnswer) -> None:
+    with connected(target.port) as connection:
+        connection.sendall(request(BODY + b"}", length=len(BODY)))
+        answers = read_answers(connection)
+    assert [answer.status for answer in answers][-1] == 400
+    assert is_right(target, right)
+
+
+def test_a_body_in_chunks_of_any_size_is_the_same_body(target: Target, right: RawAnswer) -> None:
+    for size in (1, 2, 7, len(BODY)):
+        chunks = [BODY[start : start + size] for start in range(0, len(BODY), size)]
+        answer = ask(target.port, chunked(*chunks))
+        assert (answer.status, answer.body) == (200, right.body)
+
+
+def test_a_request_that_arrives_byte_by_byte_is_answered(target: Target, right: RawAnswer) -> None:
+    with connected(target.port) as connection:
+        for byte in request(BODY):
+            connection.sendall(bytes([byte]))
+        (answer,) = read_answers(connection, 1)
+    assert (answer.status, answer.body) == (200, right.body)
+
+
+def test_pipelined_requests_are_answered_in_their_order(target: Target, right: RawAnswer) -> None:
+    sent, expected = b"", []
+    for number in range(60):
+        body, status = [(BODY, 200), (b"{", 400), (b'{"data":[[1]]}', 422)][number % 3]
+        sent += request(body, f"x-request-id: {number}", path="/predict" if number % 7 == 0 else "/score")
+        expected.append((f"{number}", status))
+        if number % 10 == 0:
+            sent += PROBE.replace(b"\r\n\r\n", b"\r\nx-request-id: probe\r\n\r\n")
+            expected.append(("probe", 200))
+    with connected(target.port) as connection:
+        connection.sendall(sent)
+        answers = read_answers(connection, len(expected))
+    assert [(answer.headers["x-request-id"], answer.status) for answer in answers] == expected
+    assert all(answer.body == right.body for answer in answers if answer.body.startswith(b"[")), answers
+
+
+def test_clients_that_leave_early_leave_nothing_behind(target: Target, right: RawAnswer) -> None:
+    (engine,) = target.service.scorers
+    before = open_sockets(engine)
+    for number in range(300):
+        with connected(target.port) as connection:
+            sent = request(BODY, path="/predict" if number % 2 else "/score")
+            connection.sendall(sent[: len(sent) - number % 40])
+            if number % 3 == 0:  # reset, not closed
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert is_right(target, right)
+    wait_until(lambda: open_sockets(engine) <= before, 20, target.service.log_path)
+
+
+def open_sockets(pid: int) -> int:
+    from pathlib import Path
+
+    return sum("socket:" in str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def test_a_half_closed_connection_ends_and_hurts_nobody(target: Target, right: RawAnswer) -> None:
+    for sent in (request(BODY), request(BODY)[:-5], b"POST /sc", b""):
+        with connected(target.port) as connection:
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            assert all(answer.status in {200, 400, 408} for answer in read_answers(connection))
+    assert is_right(target, right)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        request(BODY, "X-Long: " + "a" * 1_000_000),
+        request(BODY, *(f"X-{number}: 1" for number in range(5000))),
+        request(BODY, path="/score?" + "a" * 100_000),
+        request(BODY, "x-request-id: " + "a" * 10_000),
+        request(BODY, "x-request-id: a b", "x-ms-client-request-id: \u00e9"),
+    ],
+)
+def test_a_huge_or_odd_head_is_answered_or_refused_and_not_echoed(
+    target: Target, right: RawAnswer, sent: bytes
+) -> None:
+    answer = ask(target.port, sent)
+    assert answer.status in {200, 400, 414, 431}
+    assert len(str(answer.headers)) < 2000
+    assert is_right(target, right)
+
+
+@pytest.mark.parametrize(
+    "path", ["/score/", "//score", "/score%00", "/%zz", "/../score", "/.env", "/predict/x", "/docs/x"]
+)
+def test_an_unknown_path_is_404_with_the_documented_body(target: Target, path: str) -> None:
+    assert ask(target.port, request(BODY, path=path)).code == "not_found"
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS"])
+def test_another_method_is_405_with_the_documented_body(target: Target, method: str) -> None:
+    assert ask(target.port, request(BODY, method=method)).code == "method_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ("Content-Type: text/plain", "unsupported_content_type"),
+        ("Content-Type: application/json; charset=utf-16", "unsupported_content_type"),
+        ("Content-Type: multipart/form-data; boundary=x", "unsupported_content_type"),
+        ("Content-Encoding: gzip", "unsupported_content_encoding"),
+        ("Content-Encoding: gzip, identity", "unsupported_content_encoding"),
+    ],
+)
+def test_another_content_type_is_415_with_the_documented_body(target: Target, header: str, code: str) -> None:
+    name = header.partition(":")[0]
+    sent = b"\r\n".join(
+        line for line in request(BODY).split(b"\r\n") if not line.startswith(f"{name}:".encode())
+    ).replace(b"Host: localhost", f"Host: localhost\r\n{header}".encode())
+    answer = ask(target.port, sent)
+    assert (answer.status, answer.code) == (415, code)
