@@ -9,15 +9,26 @@ import numpy as np
 
 from fuzz.oracle import Expected
 
+# The model's own ValueError at rows that are in order, and an answer of it that is none.
+REFUSED_BY_MODEL, PREDICTION_FAILED = "refused_by_model", "prediction_failed"
 CODES = {
     400: frozenset({"malformed_json"}),
     422: frozenset(
-        {"missing_field", "unknown_field", "wrong_type", "wrong_shape", "empty", "too_many_rows", "not_finite"}
+        {
+            "missing_field",
+            "unknown_field",
+            "wrong_type",
+            "wrong_shape",
+            "empty",
+            "too_many_rows",
+            "not_finite",
+            REFUSED_BY_MODEL,
+        }
     ),
-    503: frozenset({"prediction_failed"}),
+    503: frozenset({PREDICTION_FAILED}),
 }
 RELATIVE_TOLERANCE = 1e-9
-OK, UNAVAILABLE = 200, 503
+OK = 200
 Predict = Callable[[Any], Any]
 
 
@@ -73,18 +84,21 @@ def _error_violation(status: int, document: Any, expected: Expected, predict: Pr
     if code not in CODES.get(status, frozenset()):
         return f"{status} {code} is no documented answer to a body"
     if expected.rows is None:
-        return None if status in expected.statuses else f"{status} {code} instead of {sorted(expected.statuses)}"
-    if status == UNAVAILABLE and not _is_predictable(expected.rows, predict):
+        is_right = status in expected.statuses and code != REFUSED_BY_MODEL
+        return None if is_right else f"{status} {code} instead of {sorted(expected.statuses)}"
+    if code == _fault_of_model(expected.rows, predict):
         return None
     return f"{status} {code} to a body that is right"
 
 
-def _is_predictable(rows: list[list[Any]], predict: Predict) -> bool:
+def _fault_of_model(rows: list[list[Any]], predict: Predict) -> str | None:
+    """Return the code that the model itself gives reason for."""
     try:
         with np.errstate(all="ignore"):
-            return bool(np.isfinite(predict(np.array(rows, dtype=np.float64))).all())
+            is_finite = bool(np.isfinite(predict(np.array(rows, dtype=np.float64))).all())
     except ValueError:
-        return False
+        return REFUSED_BY_MODEL
+    return None if is_finite else PREDICTION_FAILED
 
 
 def _refuse_constant(name: str) -> None:

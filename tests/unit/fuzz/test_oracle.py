@@ -16,6 +16,8 @@ JSON = {"content-type": "application/json", "x-request-id": "1"}
 
 
 def add_up(rows: Any) -> Any:
+    if (rows < 0).any():
+        raise ValueError("negative")
     return rows.sum(axis=1)
 
 
@@ -96,6 +98,9 @@ def test_an_answer_is_held_against_the_contract(answer: Answer, body: bytes, com
         (422, "wrong_shape", b'{"data":[[1,2]]}', False),
         (503, "prediction_failed", b'{"data":[[1,2]]}', False),
         (503, "prediction_failed", b'{"data":[[1e308,1e308]]}', True),
+        (422, "refused_by_model", b'{"data":[[1,2]]}', False),
+        (422, "refused_by_model", b'{"data":[[1]]}', False),
+        (422, "refused_by_model", b'{"data":[[-1,2]]}', True),
         (500, "anything", b"{", False),
     ],
 )

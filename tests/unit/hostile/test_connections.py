@@ -5,6 +5,7 @@ import socket
 import struct
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -145,8 +146,6 @@ def test_clients_that_leave_early_leave_nothing_behind(target: Target, right: Ra
 
 
 def open_sockets(pid: int) -> int:
-    from pathlib import Path
-
     return sum("socket:" in str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir())
 
 
