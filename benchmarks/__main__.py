@@ -106,7 +106,10 @@ def _measure(suites: list[str], peers: str, rounds: int, seconds: int, cases: fr
 
 def _advance(what: str) -> None:
     """Show what is being done; nothing runs in the background while something is measured."""
-    log.print(f"  {what}", highlight=False, style="dim")
+    if log.is_terminal:
+        log.print(f"  {what:<100}"[: log.width - 1], end="\r", highlight=False, style="dim")
+    else:
+        log.print(f"  {what}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

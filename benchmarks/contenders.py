@@ -110,7 +110,8 @@ def _launch_limit(site: Site) -> Launch:
 def _launch_azmlinfsrv(site: Site) -> Launch:
     script = str(PEER_CODE / "azmlinfsrv_score.py")
     command = ["azmlinfsrv", "--entry_script", script, "--port", str(site.port), "--worker_count", "1"]
-    return Launch(command, site.port, site.programs, site.variables)
+    variables = {**site.variables, "GUNICORN_CMD_ARGS": f"--config={PEER_CODE / 'loopback_gunicorn.py'}"}
+    return Launch(command, site.port, site.programs, variables)
 
 
 def _launch_mlserver(site: Site) -> Launch:

@@ -63,7 +63,6 @@ def measure_case(
         bodies = RUNS / f"{case.name}-{contender.name}.txt"
         bodies.write_text("\n".join(map(contender.dialect.body, requests)) + "\n", encoding="utf-8")
         try:
-            advance(f"{case.name}: {contender.name} is checked")
             check_answers(contender, server, bodies.read_text(encoding="utf-8").splitlines(), expected)
             _read(case, contender, server, bodies, WARM_UP_S, cores)
         except BenchmarkError as error:
@@ -73,8 +72,8 @@ def measure_case(
     for number in range(rounds):
         # Another one begins each round.
         first = number % len(running) if running else 0
+        advance(f"{case.name}: round {number + 1} of {rounds}")
         for measured, server, bodies in (*running[first:], *running[:first]):
-            advance(f"{case.name}: round {number + 1} of {rounds}, {measured.contender.name}")
             if measured.failure:
                 continue
             try:

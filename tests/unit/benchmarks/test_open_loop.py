@@ -68,10 +68,17 @@ def outcome_of(*, lag_s: float) -> Outcome:
 
 
 def test_a_run_in_which_the_generator_lagged_has_no_figures_and_misses_its_bounds() -> None:
-    lagged = Overload(100.0, outcome_of(lag_s=0.5), outcome_of(lag_s=0.0))
+    lagged = Overload(100.0, outcome_of(lag_s=0.5), outcome_of(lag_s=0.0), 99.0)
     figures = overload_figures(FOREST, lagged)
     assert all(figure.value is None and figure.is_missed and "INVALID" in figure.note for figure in figures)
     assert not any(figure.is_missed for figure in overload_figures(LINEAR, lagged))
+
+
+def test_a_run_that_left_the_server_idle_has_no_figures() -> None:
+    during = outcome_of(lag_s=0.0)
+    during.found_no_connection = 50
+    assert Overload(100.0, during, outcome_of(lag_s=0.0), 95.0).invalid_because is None
+    assert "busy only 60 %" in (Overload(100.0, during, outcome_of(lag_s=0.0), 60.0).invalid_because or "")
 
 
 def test_an_overload_that_was_never_measured_misses_its_bounds() -> None:
@@ -79,7 +86,7 @@ def test_an_overload_that_was_never_measured_misses_its_bounds() -> None:
 
 
 def test_goodput_is_right_answers_in_time_over_capacity() -> None:
-    measured = Overload(100.0, outcome_of(lag_s=0.001), outcome_of(lag_s=0.001))
+    measured = Overload(100.0, outcome_of(lag_s=0.001), outcome_of(lag_s=0.001), 99.0)
     by_name = {figure.name.rpartition(": ")[2]: figure for figure in overload_figures(FOREST, measured)}
     assert by_name["goodput"].value == pytest.approx(95)
     assert by_name["p99 of accepted"].value == pytest.approx(10)
