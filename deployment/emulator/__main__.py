@@ -14,6 +14,7 @@ from deployment.emulator.probes import Pace
 from deployment.emulator.processes import ProcessRuntime
 from deployment.emulator.runtime import Runtime
 from deployment.emulator.server import Settings, StateDirInUseError, serve
+from deployment.emulator.store import UnreadableStateError
 
 
 class RuntimeName(StrEnum):
@@ -55,7 +56,7 @@ def main(
     settings = Settings(state_dir=state_dir, new_runtime=new_runtime, env_file=env_file, pace=pace, seed=seed)
     try:
         uvloop.run(serve(settings, announce=lambda lines: typer.echo(lines, nl=False)))
-    except (NoEngineError, StateDirInUseError) as error:
+    except (NoEngineError, StateDirInUseError, UnreadableStateError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
 

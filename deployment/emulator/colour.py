@@ -83,6 +83,10 @@ class Colour:
             raise
         self._supervisor = asyncio.get_running_loop().create_task(self._supervise(image))
 
+    def resume(self) -> None:
+        """Start the instance in the background, again and again until it is ready."""
+        self._supervisor = asyncio.get_running_loop().create_task(self._resume())
+
     async def shut_down(self) -> None:
         """Let pending requests finish for as long as one may take, then end the instance; idempotent."""
         if self._supervisor is not None:
@@ -118,7 +122,15 @@ class Colour:
         self.status.container_start = "InProgress"
         routes = self.deployment.routes
         spec = InstanceSpec(
-            self._instance_id, image, self.deployment.environment_variables, routes.scoring.port, routes.ports
+            self._instance_id,
+            image,
+            self.deployment.environment_variables,
+            routes.scoring.port,
+            routes.ports,
+            model_dir=self.deployment.model_dir,
+            model_mount=self.deployment.model_mount,
+            code_dir=self.deployment.code_dir,
+            entry_script=self.deployment.entry_script,
         )
         self._instance = await self.runtime.start(spec)
         self._record("Created", "Normal", "Created container inference-server")
@@ -153,6 +165,21 @@ class Colour:
         self.status.container_start = "Succeeded"
         self.ready = True
         self._record("ContainerReady", "Normal", "Container inference-server is ready")
+
+    async def _resume(self) -> None:
+        attempts = 0
+        while True:
+            try:
+                image = await self._pull()
+                await self._start(image)
+                await self._until_ready()
+            except ProvisioningError as error:
+                self._record("BackOff", "Warning", error.message)
+                await self._stop()
+                await self.clock.sleep(self.pace.restart_delay_s(attempts))
+                attempts += 1
+            else:
+                await self._supervise(image)
 
     async def _supervise(self, image: str) -> None:
         restarts = 0

@@ -1,15 +1,16 @@
 """Instances as containers of a Docker Engine, published on loopback alone."""
 
 import asyncio
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import docker
 from docker.errors import DockerException, ImageNotFound, NotFound
+from docker.types import Mount
 
 from deployment.emulator.errors import ImagePullError, ResourceNotReadyError
 from deployment.emulator.processes import tail_of
-from deployment.emulator.runtime import Instance, InstanceSpec
+from deployment.emulator.runtime import CODE_ROOT, Instance, InstanceSpec
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -80,11 +81,14 @@ class ContainerRuntime:
         raise ImagePullError(image, "the local engine has no such image, and the emulator pulls none")
 
     def _start(self, spec: InstanceSpec) -> Instance:
+        code_mount = None if spec.code_dir is None else CODE_ROOT / spec.code_dir.name
+        variables = spec.platform_variables(spec.model_mount, code_mount)
         try:
             container = self._engine.containers.run(
                 spec.image,
                 detach=True,
-                environment=dict(spec.environment_variables),
+                environment={**variables, **spec.environment_variables},
+                mounts=_mounts(spec.model_dir, spec.model_mount) + _mounts(spec.code_dir, code_mount),
                 labels={LABEL: self._emulator_id},
                 name=f"local-azureml-{self._emulator_id}-{spec.instance_id}",
                 ports={f"{port}/tcp": ("127.0.0.1", 0) for port in spec.ports},
@@ -134,6 +138,12 @@ class ContainerRuntime:
 
     def _log_path(self, instance_id: str) -> Path:
         return self._logs_dir / f"{instance_id}.log"
+
+
+def _mounts(folder: Path | None, inside: PurePosixPath | None) -> list[Mount]:
+    if folder is None or inside is None:
+        return []
+    return [Mount(str(inside), str(folder.resolve()), type="bind", read_only=True)]
 
 
 def _host_port(container: "Container", port: int) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path, PurePosixPath
 
 from deployment.emulator.provisioning import State
 
@@ -118,7 +119,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """An online deployment of one instance."""
+    """An online deployment.
+
+    model_dir and code_dir are folders of this machine that its instances find at model_mount and under the code root;
+    entry_script is a path relative to code_dir.
+    """
 
     endpoint_name: str
     name: str
@@ -136,6 +141,11 @@ class Deployment:
     created_at: datetime
     modified_at: datetime
     operation_id: str = ""
+    model_dir: Path | None = None
+    model_mount: PurePosixPath | None = None
+    code_dir: Path | None = None
+    entry_script: str | None = None
+    instance_count: int = 1
 
     @property
     def routes(self) -> InferenceRoutes:
@@ -144,8 +154,8 @@ class Deployment:
 
     @property
     def max_pending_requests(self) -> int:
-        """How many requests may be under way before the platform answers 429 (one instance)."""
-        return 2 * self.request_settings.max_concurrent_requests_per_instance
+        """How many requests may be under way before the platform answers 429."""
+        return 2 * self.request_settings.max_concurrent_requests_per_instance * self.instance_count
 
 
 class OperationStatus(StrEnum):

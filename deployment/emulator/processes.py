@@ -111,6 +111,7 @@ class ProcessRuntime:
             "LANG": "C.UTF-8",
             MARK: f"{self._emulator_id}/{spec.instance_id}",
             **{name: fill(value) for name, value in manifest.env.items()},
+            **spec.platform_variables(spec.model_dir, spec.code_dir),
             **spec.environment_variables,
         }
         command = [fill(part) for part in manifest.command]

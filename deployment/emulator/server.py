@@ -31,6 +31,7 @@ from deployment.emulator.environments import Environments
 from deployment.emulator.identity import TOKEN_PATH, identity_app
 from deployment.emulator.operations import Operations
 from deployment.emulator.probes import HttpProber, Pace
+from deployment.emulator.recovery import recover
 from deployment.emulator.runtime import Runtime
 from deployment.emulator.store import Store
 from deployment.emulator.tokens import Tokens
@@ -60,7 +61,7 @@ class Settings:
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM, then end everything that was started.
 
-    announce gets the `export` lines once both servers answer. Raises StateDirInUseError.
+    announce gets the `export` lines once both servers answer. Raises StateDirInUseError and UnreadableStateError.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -85,7 +86,7 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
 async def _running(
     settings: Settings, certificate: CertificateFiles, control: socket.socket, data: socket.socket
 ) -> AsyncIterator[dict[str, str]]:
-    workspace, clock, store = settings.workspace, RealClock(), Store()
+    workspace, clock, store = settings.workspace, RealClock(), Store(settings.state_dir)
     control_url = f"https://{LOOPBACK}:{control.getsockname()[1]}"
     data_url = f"http://{LOOPBACK}:{data.getsockname()[1]}"
     identity_header = secrets.token_urlsafe(24)
@@ -97,7 +98,7 @@ async def _running(
     def new_colour(deployment: Deployment) -> Colour:
         return Colour(deployment, runtime, prober, clock, settings.pace)
 
-    colours = Colours(new_colour)
+    colours = Colours(new_colour, store.running)
     operations = Operations(store, clock, workspace.workspace_id)
     environments = Environments(store)
     tokens = Tokens(clock)
@@ -118,6 +119,7 @@ async def _running(
         app = identity if scope["path"] == TOKEN_PATH else data_plane
         await app(scope, receive, send)
 
+    recover(store, colours, clock)
     keep_log = asyncio.create_task(data_plane.keep_log())
     control_app = ControlPlane(backend, Documents(workspace, control_url, data_url)).app()
     try:
@@ -136,6 +138,7 @@ async def _running(
         keep_log.cancel()
         log.close()
         await upstream.close()
+        store.close()
 
 
 class _Server(uvicorn.Server):

@@ -5,6 +5,7 @@ import heapq
 from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from deployment.emulator.colour import Colour
 from deployment.emulator.colours import Colours
@@ -176,13 +177,13 @@ WANTED_DEPLOYMENT = WantedDeployment(
 class Bench:
     """A whole backend on a fake clock, a fake runtime and a fake prober."""
 
-    def __init__(self, pace: Pace | None = None) -> None:
+    def __init__(self, pace: Pace | None = None, folder: Path | None = None) -> None:
         self.clock = FakeClock()
         self.runtime = FakeRuntime()
         self.prober = FakeProber()
-        self.store = Store()
+        self.store = Store(folder)
         self.pace = pace or Pace()
-        self.colours = Colours(self.colour)
+        self.colours = Colours(self.colour, self.store.running)
         self.operations = Operations(self.store, self.clock, "workspace")
         self.environments = Environments(self.store)
         self.endpoints = Endpoints(self.store, self.operations, self.colours, self.clock)
@@ -214,6 +215,7 @@ class Bench:
     async def close(self) -> None:
         await self.operations.cancel()
         await self.colours.close()
+        self.store.close()
 
 
 def run(work: Awaitable[None]) -> None:

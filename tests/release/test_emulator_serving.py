@@ -192,19 +192,61 @@ def test_a_second_emulator_on_the_same_folder_is_refused(client: Client) -> None
     assert client.score("/score").status_code == 200
 
 
-def deploy_and_kill(folder: Path) -> None:
-    """Run an emulator, deploy on it and kill it so that it cannot clean up."""
+def release(client: Client) -> None:
+    """Create an endpoint with a deployment that has all traffic."""
+    client.done(client.control.put(ENDPOINT, json={"properties": {"authMode": "Key"}}))
+    assert client.deploy("blue", TINY_SERVER.read_text())["status"] == "Succeeded"
+    wanted = {"properties": {"authMode": "Key", "traffic": {"blue": 100}}, "tags": {"release": "7"}}
+    assert client.done(client.control.put(ENDPOINT, json=wanted))["status"] == "Succeeded"
+
+
+def remembered(client: Client) -> dict[str, Any]:
+    """Answer what must outlive the emulator."""
+    endpoint = client.control.get(ENDPOINT).json()
+    deployment = client.control.get(f"{ENDPOINT}/deployments/blue").json()
+    return {
+        "tags": endpoint["tags"],
+        "traffic": endpoint["properties"]["traffic"],
+        "created": endpoint["systemData"],
+        "keys": client.control.post(f"{ENDPOINT}/listKeys").json(),
+        "environment": client.control.get(deployment["properties"]["environmentId"]).json()["properties"],
+        "state": deployment["properties"]["provisioningState"],
+    }
+
+
+def answers(client: Client) -> bool:
+    headers = {"authorization": f"Bearer {client.key()}"}
+    return client.data.post("/endpoints/diabetes/score", headers=headers, json={}).status_code == 200
+
+
+def test_a_restart_on_the_same_folder_has_everything_intact_and_serves(tmp_path: Path) -> None:
+    with running_emulator(tmp_path) as emulator, connected(emulator) as client:
+        release(client)
+        before = remembered(client)
+    with running_emulator(tmp_path) as emulator, connected(emulator) as client:
+        assert remembered(client) == before
+        assert before["traffic"] == {"blue": 100}
+        wait_until(lambda: answers(client), 30)
+        client.done(client.control.delete(ENDPOINT))
+
+
+def release_and_kill(folder: Path, seen: dict[str, Any]) -> None:
+    """Run an emulator, release on it and kill it so that it cannot clean up."""
     with running_emulator(folder) as emulator, connected(emulator) as client:
-        client.done(client.control.put(ENDPOINT, json={"properties": {"authMode": "Key"}}))
-        client.deploy("blue", TINY_SERVER.read_text())
+        release(client)
+        seen.update(remembered(client))
         os.kill(emulator.process_id, signal.SIGKILL)
 
 
-def test_what_a_killed_emulator_left_is_removed_by_the_next(tmp_path: Path) -> None:
+def test_what_a_killed_emulator_left_is_removed_by_the_next_which_serves_again(tmp_path: Path) -> None:
     mark = f"{MARK}={emulator_id(tmp_path / 'state')}/"
+    before: dict[str, Any] = {}
     with pytest.raises(AssertionError, match="ended with -9"):
-        deploy_and_kill(tmp_path)
-    assert len(marked_processes(mark)) == 1
+        release_and_kill(tmp_path, before)
+    (left,) = marked_processes(mark)
     (tmp_path / "emulator.env").unlink()
-    with running_emulator(tmp_path):
-        assert marked_processes(mark) == []
+    with running_emulator(tmp_path) as emulator, connected(emulator) as client:
+        assert left not in marked_processes(mark)
+        assert remembered(client) == before
+        wait_until(lambda: answers(client), 30)
+        assert len(marked_processes(mark)) == 1
