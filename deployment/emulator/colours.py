@@ -30,12 +30,12 @@ class Colours:
     async def apply(self, deployment: Deployment) -> None:
         """Make this deployment run; raises ProvisioningError, and what ran before then still runs.
 
-        A change that the container cannot see (tags, request settings, probes) starts nothing anew.
+        A change that the containers cannot see (tags, request settings, probes, instance count) starts none anew.
         """
         key = (deployment.endpoint_name, deployment.name)
         before = self._serving.get(key)
         if before is not None and before.ready and _container(before.deployment) == _container(deployment):
-            before.deployment = deployment
+            await before.change(deployment)
             self._running.save(deployment)
             return
         colour = self._new_colour(deployment)
@@ -81,4 +81,6 @@ def _container(deployment: Deployment) -> object:
         deployment.model_mount,
         deployment.code_dir,
         deployment.entry_script,
+        deployment.instance_type,
+        deployment.read_only_root,
     )

@@ -77,7 +77,8 @@ class DataPlane:
         self, colour: Colour, name: str, target: bytes, request: Request, ids: tuple[str, str]
     ) -> Answer:
         deployment = colour.deployment
-        if not colour.ready:
+        instance = colour.choose()
+        if instance is None:
             return not_ready(name, "The deployment is not ready.")
         if colour.pending_requests >= deployment.max_pending_requests:
             return too_many(name)
@@ -86,15 +87,15 @@ class DataPlane:
             extra["x-ms-client-request-id"] = ids[1]
         url = target + (b"?" + request.query if request.query else b"")
         timeout_s = deployment.request_settings.request_timeout_s
-        colour.pending_requests += 1
+        instance.pending_requests += 1
         try:
-            answer = await self._upstream.call(request, colour.scoring_port, url, extra, timeout_s)
+            answer = await self._upstream.call(request, instance.scoring_port, url, extra, timeout_s)
         except TimeoutError:
             return refusal(408, f"The model took longer than {timeout_s:g} s.", reason="timeout", deployment=name)
         except (aiohttp.ClientError, OSError):
             return not_ready(name, "The container broke the connection off.")
         finally:
-            colour.pending_requests -= 1
+            instance.pending_requests -= 1
         return passed_back(name, answer)
 
 

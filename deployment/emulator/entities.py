@@ -8,6 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from deployment.emulator.provisioning import State
 
+READ_ONLY_ROOT_TAG = "local-azureml.read-only-root"
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -151,6 +153,11 @@ class Deployment:
     def routes(self) -> InferenceRoutes:
         """Where the container answers."""
         return self.environment.routes or InferenceRoutes()
+
+    @property
+    def read_only_root(self) -> bool:
+        """Whether its containers cannot write but to /tmp; Azure has no such setting, so a tag asks for it."""
+        return self.tags.get(READ_ONLY_ROOT_TAG, "").lower() == "true"
 
     @property
     def max_pending_requests(self) -> int:

@@ -74,6 +74,12 @@ class ProcessRuntime:
         """Answer the last lines of the process's output."""
         return await asyncio.to_thread(tail_of, self._log_path(instance_id), tail)
 
+    async def kill(self, instance_id: str) -> None:
+        """Kill the process and all that it started."""
+        running = self._running.get(instance_id)
+        if running is not None:
+            await asyncio.to_thread(end_tree, running.process.pid, f"{self._mark}{instance_id}")
+
     async def stop(self, instance_id: str, grace_s: float) -> None:
         """End the process (SIGTERM to it alone, as an engine does), then all that is left of it (SIGKILL)."""
         running = self._running.pop(instance_id, None)

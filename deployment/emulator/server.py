@@ -29,6 +29,7 @@ from deployment.emulator.entities import Deployment, Workspace
 from deployment.emulator.environment import export_lines, sdk_environment, write_environment
 from deployment.emulator.environments import Environments
 from deployment.emulator.identity import TOKEN_PATH, identity_app
+from deployment.emulator.instances import WatchedInstance
 from deployment.emulator.operations import Operations
 from deployment.emulator.probes import HttpProber, Pace
 from deployment.emulator.recovery import recover
@@ -95,10 +96,10 @@ async def _running(
     upstream = Upstream()
     prober = HttpProber(upstream.session)
 
-    def new_colour(deployment: Deployment) -> Colour:
-        return Colour(deployment, runtime, prober, clock, settings.pace)
+    def new_instance(deployment: Deployment) -> WatchedInstance:
+        return WatchedInstance(deployment, runtime, prober, clock, settings.pace)
 
-    colours = Colours(new_colour, store.running)
+    colours = Colours(lambda deployment: Colour(deployment, new_instance), store.running)
     operations = Operations(store, clock, workspace.workspace_id)
     environments = Environments(store)
     tokens = Tokens(clock)

@@ -22,6 +22,7 @@ from deployment.emulator.entities import (
 )
 from deployment.emulator.environments import Environments
 from deployment.emulator.errors import ImagePullError
+from deployment.emulator.instances import WatchedInstance
 from deployment.emulator.operations import Operations
 from deployment.emulator.probes import Pace, ProbeResult
 from deployment.emulator.provisioning import State
@@ -84,6 +85,8 @@ class FakeRuntime:
     exit_codes: dict[str, int] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
     output: str = "one\ntwo\n"
+    start_gate: asyncio.Event | None = None
+    fault: Exception | None = None
 
     async def pull(self, image: str) -> str:
         if image in self.unknown_images:
@@ -91,6 +94,10 @@ class FakeRuntime:
         return image
 
     async def start(self, spec: InstanceSpec) -> Instance:
+        if self.fault is not None:
+            raise self.fault
+        if self.start_gate is not None:
+            await self.start_gate.wait()
         self.started.append(spec)
         self.running.add(spec.instance_id)
         self.exit_codes.pop(spec.instance_id, None)
@@ -103,6 +110,10 @@ class FakeRuntime:
         assert instance_id
         return "".join(self.output.splitlines(keepends=True)[-tail:])
 
+    async def kill(self, instance_id: str) -> None:
+        if instance_id in self.running:
+            self.exit_codes[instance_id] = 137
+
     async def stop(self, instance_id: str, grace_s: float) -> None:
         assert grace_s >= 0
         self.running.discard(instance_id)
@@ -114,15 +125,18 @@ class FakeRuntime:
 
 @dataclass
 class FakeProber:
-    """Answers by path; what is not set passes."""
+    """Answers by path and by port; what is not set passes."""
 
     results: dict[str, ProbeResult] = field(default_factory=dict)
+    ports_failing: set[int] = field(default_factory=set)
     sent: list[str] = field(default_factory=list)
 
     async def check(self, host_port: int, path: str, timeout_s: float) -> ProbeResult:
         assert host_port
         assert timeout_s > 0
         self.sent.append(path)
+        if host_port in self.ports_failing:
+            return FAILED_PROBE
         return self.results.get(path, ProbeResult(passed=True))
 
 
@@ -136,7 +150,7 @@ def an_environment(image: str = "image", version: str = "1", name: str = "env") 
     )
 
 
-def a_deployment(name: str = "blue", *, settings: RequestSettings | None = None) -> Deployment:
+def a_deployment(name: str = "blue", *, settings: RequestSettings | None = None, instance_count: int = 1) -> Deployment:
     return Deployment(
         endpoint_name="diabetes",
         name=name,
@@ -146,6 +160,7 @@ def a_deployment(name: str = "blue", *, settings: RequestSettings | None = None)
         liveness_probe=PROBE,
         readiness_probe=PROBE,
         instance_type="Standard_DS3_v2",
+        instance_count=instance_count,
         tags={},
         description=None,
         properties={},
@@ -167,6 +182,7 @@ WANTED_DEPLOYMENT = WantedDeployment(
     liveness_probe=PROBE,
     readiness_probe=PROBE,
     instance_type="Standard_DS3_v2",
+    instance_count=1,
     tags={},
     description=None,
     properties={},
@@ -197,7 +213,10 @@ class Bench:
         self.runtime.unknown_images.add("missing")
 
     def colour(self, deployment: Deployment) -> Colour:
-        return Colour(deployment, self.runtime, self.prober, self.clock, self.pace)
+        return Colour(deployment, self.instance)
+
+    def instance(self, deployment: Deployment) -> WatchedInstance:
+        return WatchedInstance(deployment, self.runtime, self.prober, self.clock, self.pace)
 
     async def with_colours(self, **traffic: int) -> None:
         """Create the endpoint with these deployments and this traffic."""

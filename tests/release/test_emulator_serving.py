@@ -4,6 +4,7 @@ import signal
 import ssl
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,14 +49,15 @@ class Client:
         wait_until(has_ended, 60)
         return ended[-1]
 
-    def deploy(self, name: str, script: str, **properties: Any) -> dict[str, Any]:
+    def deploy(self, name: str, script: str, instance_count: int = 1, **properties: Any) -> dict[str, Any]:
         """Deploy a script under that name and answer how the operation ended."""
         image = write_bundle(self.emulator.bundles_dir, script)
         routes = {"livenessRoute": ROUTE, "readinessRoute": ROUTE, "scoringRoute": ROUTE}
         environment = f"{WS}/environments/{name}/versions/1"
         self.control.put(environment, json={"properties": {"image": image, "inferenceConfig": routes}})
         body = {"environmentId": environment, "instanceType": "Standard_DS3_v2", **properties}
-        return self.done(self.control.put(f"{ENDPOINT}/deployments/{name}", json={"properties": body}))
+        wanted = {"properties": body, "sku": {"name": "Default", "capacity": instance_count}}
+        return self.done(self.control.put(f"{ENDPOINT}/deployments/{name}", json=wanted))
 
     def score(self, path: str, **headers: str) -> httpx.Response:
         pinned = {"authorization": f"Bearer {self.key()}", "azureml-model-deployment": "blue", **headers}
@@ -152,6 +154,24 @@ def test_a_process_that_dies_is_restarted_and_answers_424_meanwhile(client: Clie
     client.done(client.control.delete(f"{ENDPOINT}/deployments/mortal"))
 
 
+def test_several_instances_serve_and_the_others_go_on_when_one_is_killed(client: Client) -> None:
+    assert client.deploy("many", TINY_SERVER.read_text(), instance_count=3)["status"] == "Succeeded"
+    pinned = {"azureml-model-deployment": "many"}
+
+    def process_ids(count: int) -> Counter[int]:
+        return Counter(client.score("/score", **pinned).json()["process_id"] for _ in range(count))
+
+    before = process_ids(12)
+    assert sorted(before.values()) == [4, 4, 4]
+    client.score("/exit/", **pinned)
+    wait_until(lambda: {client.score("/score", **pinned).status_code for _ in range(6)} == {200}, 30)
+    wait_until(lambda: len(process_ids(12)) == 3, 30)
+    assert len(set(before) & set(process_ids(12))) == 2
+    assert client.deploy("many", TINY_SERVER.read_text(), instance_count=1)["status"] == "Succeeded"
+    assert len(process_ids(6)) == 1
+    client.done(client.control.delete(f"{ENDPOINT}/deployments/many"))
+
+
 def test_a_container_that_exits_fails_the_deployment_and_its_log_says_why(client: Client) -> None:
     ended = client.deploy("broken", "raise SystemExit('the model is missing')")
     assert (ended["status"], ended["error"]["code"]) == ("Failed", "ResourceNotReady")
@@ -166,7 +186,7 @@ def test_a_container_that_never_answers_fails_after_its_budget(client: Client) -
     probe = {"initialDelay": "PT1S", "period": "PT1S", "timeout": "PT1S", "failureThreshold": 1}
     ended = client.deploy("silent", "import signal; signal.pause()", readinessProbe=probe)
     assert ended["error"]["code"] == "ResourceNotReady"
-    assert "Readiness probe failed: /: connection refused (after 2 s)" in ended["error"]["message"]
+    assert "Liveness probe failed: /: connection refused (for 2 s)" in ended["error"]["message"]
     client.done(client.control.delete(f"{ENDPOINT}/deployments/silent"))
 
 

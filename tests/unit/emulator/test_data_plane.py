@@ -269,14 +269,15 @@ def test_one_request_more_than_twice_the_concurrency_is_429(plane: Callable[...,
         async with plane(blue=100) as data:
             colour = data.bench.colours.serving("diabetes", "blue")
             assert colour is not None
-            colour.pending_requests = 1
+            (instance,) = colour.instances
+            instance.pending_requests = 1
             assert (await data.send()).status == 200
-            colour.pending_requests = 2
+            instance.pending_requests = 2
             reply = await data.send()
             assert (reply.status, reply.body) == (429, b"")
             assert reply.header("ms-azureml-model-error-reason") == "too_many_pending_request"
             assert colour.pending_requests == 2
-            colour.pending_requests = 0
+            instance.pending_requests = 0
 
     run(test())
 
