@@ -19,6 +19,7 @@ from deployment.emulator.runtime import Instance, InstanceSpec
 
 BUNDLE_REFERENCE = re.compile(r"[^@\s]*@sha256:([0-9a-f]{64})")
 INFERENCE_SERVER_PORT = 5001
+SIGNALLED = 128
 MARK = "LOCAL_AZUREML_INSTANCE"
 
 
@@ -66,9 +67,10 @@ class ProcessRuntime:
         return await asyncio.to_thread(self._start, spec)
 
     async def exit_code(self, instance_id: str) -> int | None:
-        """Answer None while the process runs, otherwise its exit code."""
+        """Answer None while the process runs, otherwise its exit code, 128 + N after signal N as a shell has it."""
         running = self._running.get(instance_id)
-        return 0 if running is None else running.process.poll()
+        code = 0 if running is None else running.process.poll()
+        return code if code is None or code >= 0 else SIGNALLED - code
 
     async def logs(self, instance_id: str, tail: int) -> str:
         """Answer the last lines of the process's output."""

@@ -103,13 +103,13 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, log_path: Path |
         time.sleep(0.02)
 
 
-def ask_tiny_server(host_port: int) -> dict[str, Any]:
-    """Answer what the tiny server says of itself, once it answers."""
+def ask_tiny_server(host_port: int, path: str = "/") -> dict[str, Any]:
+    """Answer what the tiny server says, once it answers."""
     said: list[bytes] = []
 
     def answers() -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{host_port}/", timeout=2) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{host_port}{path}", timeout=2) as response:
                 said.append(response.read())
         except OSError:
             return False

@@ -6,10 +6,14 @@ import signal
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`/` is the probe; `/status/N` answers N; `/sleep/S` answers after S seconds; `/exit` ends the process."""
+    """`/` is the probe; `/status/N` answers N; `/sleep/S` answers after S seconds; `/exit` ends the process.
+
+    `/list/NAME` lists the folder that the variable NAME names; `/write/PATH` says how writing there ends.
+    """
 
     protocol_version = "HTTP/1.1"
 
@@ -23,6 +27,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         status = 200
+        seen: list[str] | str | None = None
         verb, _, value = self.path.partition("?")[0].strip("/").partition("/")
         if verb == "status":
             status = int(value)
@@ -31,6 +36,10 @@ class Handler(BaseHTTPRequestHandler):
             say(f"slept {value}")
         elif verb == "exit":
             os._exit(7)
+        elif verb == "list":
+            seen = sorted(path.name for path in Path(os.environ[value]).iterdir())
+        elif verb == "write":
+            seen = written(f"/{value}")
         content = json.dumps(
             {
                 "name": os.environ.get("NAME", ""),
@@ -39,6 +48,7 @@ class Handler(BaseHTTPRequestHandler):
                 "headers": {name.lower(): value for name, value in self.headers.items()},
                 "variables": sorted(os.environ),
                 "process_id": os.getpid(),
+                "seen": seen,
             }
         ).encode()
         self.send_response(status)
@@ -47,6 +57,15 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("x-model-version", "7")
         self.end_headers()
         self.wfile.write(content)
+
+
+def written(path: str) -> str:
+    """Answer what the system says to a file there."""
+    try:
+        Path(path).touch()
+    except OSError as error:
+        return str(error.strerror)
+    return "written"
 
 
 def say(text: str) -> None:
