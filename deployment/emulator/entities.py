@@ -103,7 +103,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An online endpoint; traffic maps deployment names to whole percents."""
+    """An online endpoint; traffic and mirror_traffic map deployment names to whole percents."""
 
     name: str
     tags: Mapping[str, str]
@@ -117,6 +117,7 @@ class Endpoint:
     created_at: datetime
     modified_at: datetime
     operation_id: str = ""
+    mirror_traffic: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

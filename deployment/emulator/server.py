@@ -21,7 +21,7 @@ from deployment.emulator.clock import RealClock
 from deployment.emulator.colour import Colour
 from deployment.emulator.colours import Colours
 from deployment.emulator.control_plane import Backend, ControlPlane
-from deployment.emulator.data_plane import DataPlane
+from deployment.emulator.data_plane import DataPlane, NoFaults
 from deployment.emulator.deployments import Deployments
 from deployment.emulator.documents import Documents
 from deployment.emulator.endpoints import Endpoints
@@ -30,6 +30,7 @@ from deployment.emulator.environment import export_lines, sdk_environment, write
 from deployment.emulator.environments import Environments
 from deployment.emulator.identity import TOKEN_PATH, identity_app
 from deployment.emulator.instances import WatchedInstance
+from deployment.emulator.mirroring import Mirroring
 from deployment.emulator.operations import Operations
 from deployment.emulator.probes import HttpProber, Pace
 from deployment.emulator.recovery import recover
@@ -113,7 +114,9 @@ async def _running(
     )
     log = TrafficLog(settings.state_dir / "traffic.jsonl", workspace.location, workspace.name, workspace.workspace_id)
     rng = random.Random(settings.seed)  # noqa: S311 - it splits traffic, it keeps no secret
-    data_plane = DataPlane(store, colours, upstream, log, rng)
+    mirror_rng = random.Random(settings.seed)  # noqa: S311 - as above; one of its own, so that the split stays the same
+    mirroring = Mirroring(colours, upstream, log, mirror_rng)
+    data_plane = DataPlane(store, colours, upstream, log, rng, mirroring, NoFaults())
     identity = identity_app(tokens, identity_header)
 
     async def plain(scope: Any, receive: Any, send: Any) -> None:
@@ -134,6 +137,7 @@ async def _running(
             )
     finally:
         await operations.cancel()
+        await mirroring.close()
         await colours.close()
         await runtime.remove_all()
         keep_log.cancel()
