@@ -49,8 +49,8 @@ class HttpProber:
             return ProbeResult(passed=False, reason=f"no answer from {path} within {timeout_s:g} s")
         except aiohttp.ClientConnectorError:
             return ProbeResult(passed=False, reason=f"{path}: connection refused")
-        except aiohttp.ClientError as error:
-            return ProbeResult(passed=False, reason=f"{path}: {type(error).__name__}")
+        except aiohttp.ClientError:
+            return ProbeResult(passed=False, reason=f"{path}: connection broken off")
         if response.status in PASSING_STATUSES:
             return ProbeResult(passed=True)
         return ProbeResult(passed=False, reason=f"HTTP probe failed with statuscode: {response.status}")

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,10 +13,13 @@ from pathlib import Path
 class Handler(BaseHTTPRequestHandler):
     """`/` is the probe; `/status/N` answers N; `/sleep/S` answers after S seconds; `/exit` ends the process.
 
-    `/list/NAME` lists the folder that the variable NAME names; `/write/PATH` says how writing there ends.
+    `/sicken` makes the probe answer 503; `/list/NAME` lists the folder that the variable NAME names; `/write/PATH`
+    says how writing there ends.
     """
 
     protocol_version = "HTTP/1.1"
+    is_sick = False
+    start_id = str(uuid.uuid4())
 
     def do_GET(self) -> None:
         """Answer a GET."""
@@ -36,6 +40,10 @@ class Handler(BaseHTTPRequestHandler):
             say(f"slept {value}")
         elif verb == "exit":
             os._exit(7)
+        elif verb == "sicken":
+            Handler.is_sick = True
+        elif not verb and Handler.is_sick:
+            status = 503
         elif verb == "list":
             seen = sorted(path.name for path in Path(os.environ[value]).iterdir())
         elif verb == "write":
@@ -47,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
                 "body": body.decode(),
                 "headers": {name.lower(): value for name, value in self.headers.items()},
                 "variables": sorted(os.environ),
-                "process_id": os.getpid(),
+                "start_id": Handler.start_id,
                 "seen": seen,
             }
         ).encode()
