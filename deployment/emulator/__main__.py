@@ -1,6 +1,7 @@
 """`python -m deployment.emulator`: Azure ML's managed online endpoints on this machine."""
 
 import logging
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Annotated
 import typer
 import uvloop
 
-from deployment.emulator.containers import ContainerRuntime, NoEngineError
+from deployment.emulator.containers import ContainerRuntime, NoEngineError, RegistryLogin
 from deployment.emulator.probes import Pace
 from deployment.emulator.processes import ProcessRuntime
 from deployment.emulator.runtime import Runtime
 from deployment.emulator.server import Settings, StateDirInUseError, serve
+from deployment.emulator.store import UnreadableStateError
+
+PASSWORD_VARIABLE = "EMULATOR_REGISTRY_PASSWORD"  # noqa: S105 - the name of a variable, not a secret
 
 
 class RuntimeName(StrEnum):
@@ -36,6 +40,10 @@ def main(
     real_delays: Annotated[
         bool, typer.Option("--real-delays", help="Wait the probes' initial delay and period as the platform does.")
     ] = False,
+    registry: Annotated[
+        str | None, typer.Option(help="Host of a registry to pull images from as --registry-username.")
+    ] = None,
+    registry_username: Annotated[str, typer.Option(help=f"Its password is read from ${PASSWORD_VARIABLE}.")] = "",
     seed: Annotated[int | None, typer.Option(help="Make the traffic split repeatable.")] = None,
 ) -> None:
     """Serve Azure ML's control plane and data plane on loopback until SIGINT or SIGTERM.
@@ -45,17 +53,20 @@ def main(
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     if runtime is RuntimeName.PROCESSES and bundles is None:
         raise typer.BadParameter("the process runtime needs the folder of the bundles", param_hint="--bundles")
+    login = None
+    if registry is not None:
+        login = RegistryLogin(registry, registry_username, os.environ.get(PASSWORD_VARIABLE, ""))
 
     def new_runtime(logs_dir: Path, emulator_id: str) -> Runtime:
         if bundles is not None and runtime is RuntimeName.PROCESSES:
             return ProcessRuntime(bundles.resolve(), logs_dir, emulator_id)
-        return ContainerRuntime(logs_dir, emulator_id)
+        return ContainerRuntime(logs_dir, emulator_id, login)
 
     pace = Pace(real_delays=True, grace_s=30.0) if real_delays else Pace()
     settings = Settings(state_dir=state_dir, new_runtime=new_runtime, env_file=env_file, pace=pace, seed=seed)
     try:
         uvloop.run(serve(settings, announce=lambda lines: typer.echo(lines, nl=False)))
-    except (NoEngineError, StateDirInUseError) as error:
+    except (NoEngineError, StateDirInUseError, UnreadableStateError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
 

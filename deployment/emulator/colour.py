@@ -1,224 +1,114 @@
-"""What runs for one deployment: an instance brought up, watched, restarted and shut down."""
+"""What runs for one deployment: as many instances as it asks for, and which of them gets the next request."""
 
 import asyncio
-import contextlib
-import logging
-import uuid
 from collections import deque
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Sequence
 
-from deployment.emulator.clock import Clock
-from deployment.emulator.entities import Deployment, ProbeSettings, Route
-from deployment.emulator.errors import ImagePullError, ProvisioningError, ResourceNotReadyError
-from deployment.emulator.probes import Pace, Prober, ProbeResult, ProbeTally
-from deployment.emulator.runtime import Instance, InstanceSpec, Runtime
-
-logger = logging.getLogger(__name__)
-DRAIN_PERIOD_S = 0.02
-EVENTS_KEPT = 200
+from deployment.emulator.entities import Deployment
+from deployment.emulator.errors import BadRequestError
+from deployment.emulator.instances import ContainerEvent, InstanceStatus, WatchedInstance
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerEvent:
-    """One event of a container, with the names the platform logs (Pulling, Started, Killing, BackOff ...)."""
-
-    time: datetime
-    name: str
-    kind: str
-    message: str
-
-
-@dataclass(slots=True)
-class InstanceStatus:
-    """How far the steps of a start came: Waiting, InProgress, Succeeded or Failed."""
-
-    system_setup: str = "Succeeded"
-    image_pull: str = "Waiting"
-    model_download: str = "Waiting"
-    container_start: str = "Waiting"
-
-
-@dataclass(slots=True)
 class Colour:
-    """The running side of a deployment.
+    """The running side of a deployment; it is ready while one of its instances is."""
 
-    It is ready while its readiness probe passes; pending_requests is kept by the data plane. A container that
-    exits or fails its liveness probe is restarted for as long as the deployment lives.
-    """
-
-    deployment: Deployment
-    runtime: Runtime
-    prober: Prober
-    clock: Clock
-    pace: Pace
-    ready: bool = False
-    pending_requests: int = 0
-    status: InstanceStatus = field(default_factory=InstanceStatus)
-    events: deque[ContainerEvent] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
-    _instance_id: str = ""
-    _instance: Instance | None = None
-    _supervisor: asyncio.Task[None] | None = None
-
-    def __post_init__(self) -> None:
-        self._instance_id = f"{self.deployment.endpoint_name}.{self.deployment.name}.{uuid.uuid4().hex[:8]}"
+    def __init__(self, deployment: Deployment, new_instance: Callable[[Deployment], WatchedInstance]) -> None:
+        self.deployment = deployment
+        self._new_instance = new_instance
+        self._instances = [new_instance(deployment) for _ in range(deployment.instance_count)]
+        self._failed: list[WatchedInstance] = []
+        self._turn = 0
 
     @property
-    def scoring_port(self) -> int:
-        """The host port of the container's scoring route; 0 while there is none."""
-        return self._host_port(self.deployment.routes.scoring)
+    def instances(self) -> Sequence[WatchedInstance]:
+        """The instances in the order in which they were started."""
+        return self._instances
 
-    async def bring_up(self) -> None:
-        """Start the instance and return once it is ready; raises ProvisioningError and leaves nothing running."""
-        try:
-            image = await self._pull()
-            await self._start(image)
-            await self._until_ready()
-        except ProvisioningError as error:
-            self._record("Failed", "Warning", error.message)
-            await self._stop()
-            raise
-        except asyncio.CancelledError:
-            await self._stop()
-            raise
-        self._supervisor = asyncio.get_running_loop().create_task(self._supervise(image))
+    @property
+    def ready(self) -> bool:
+        """Whether an instance takes requests."""
+        return any(each.ready for each in self._instances)
 
-    async def shut_down(self) -> None:
-        """Let pending requests finish for as long as one may take, then end the instance; idempotent."""
-        if self._supervisor is not None:
-            self._supervisor.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._supervisor
-            self._supervisor = None
-        deadline_s = self.clock.monotonic_s() + self.deployment.request_settings.request_timeout_s
-        while self.pending_requests and self.clock.monotonic_s() < deadline_s:
-            await self.clock.sleep(DRAIN_PERIOD_S)
-        await self._stop()
+    @property
+    def pending_requests(self) -> int:
+        """How many requests are under way in all instances."""
+        return sum(each.pending_requests for each in self._instances)
+
+    @property
+    def status(self) -> InstanceStatus:
+        """How far the start of the instance came that the log is about."""
+        return self._told().status
+
+    @property
+    def events(self) -> deque[ContainerEvent]:
+        """The events of the instance that the log is about."""
+        return self._told().events
 
     async def logs(self, tail: int) -> str:
-        """Answer the last lines of the container's output."""
-        return await self.runtime.logs(self._instance_id, tail)
+        """Answer the last lines of the output of the instance that the log is about."""
+        return await self._told().logs(tail)
 
-    async def _pull(self) -> str:
-        image = self.deployment.environment.image
-        self.status.image_pull = "InProgress"
-        self._record("Pulling", "Normal", f'Pulling image "{image}"')
+    async def bring_up(self) -> None:
+        """Start all instances and return once each is ready; raises ProvisioningError and leaves nothing running."""
+        await self._bring_up(self._instances)
+
+    def resume(self) -> None:
+        """Start all instances in the background and keep trying."""
+        for each in self._instances:
+            each.resume()
+
+    async def change(self, deployment: Deployment) -> None:
+        """Take on what the containers cannot see, the instance count included.
+
+        Raises ProvisioningError when further instances do not start; as many as before then run.
+        """
+        further = [self._new_instance(deployment) for _ in range(deployment.instance_count - len(self._instances))]
+        await self._bring_up(further)
+        self._instances += further
+        self._failed = []
+        surplus = self._instances[deployment.instance_count :]
+        del self._instances[deployment.instance_count :]
+        self.deployment = deployment
+        for each in self._instances:
+            each.deployment = deployment
+        await asyncio.gather(*(each.shut_down() for each in surplus))
+
+    async def shut_down(self) -> None:
+        """Let pending requests finish for as long as one may take, then end all instances; idempotent."""
+        await asyncio.gather(*(each.shut_down() for each in self._instances))
+
+    def choose(self) -> WatchedInstance | None:
+        """Answer the ready instance with the fewest requests under way, in turn where several have; None for none."""
+        ready = [each for each in self._instances if each.ready]
+        if not ready:
+            return None
+        self._turn = (self._turn + 1) % len(ready)
+        return min(ready[self._turn :] + ready[: self._turn], key=lambda each: each.pending_requests)
+
+    async def kill_instance(self, index: int) -> None:
+        """End one instance as a crash would; raises BadRequestError when there is none of that index."""
+        if not 0 <= index < len(self._instances):
+            raise BadRequestError(
+                f"deployment '{self.deployment.name}': no such instance ({index} vs 0 to {len(self._instances) - 1})"
+            )
+        await self._instances[index].kill()
+
+    async def _bring_up(self, instances: Sequence[WatchedInstance]) -> None:
+        starting = [asyncio.ensure_future(each.bring_up()) for each in instances]
         try:
-            reference = await self.runtime.pull(image)
-        except ImagePullError:
-            self.status.image_pull = "Failed"
-            raise
-        self.status.image_pull = "Succeeded"
-        # No model to download: the image brings its own.
-        self.status.model_download = "Succeeded"
-        self._record("Pulled", "Normal", f'Successfully pulled image "{image}"')
-        return reference
-
-    async def _start(self, image: str) -> None:
-        self.status.container_start = "InProgress"
-        routes = self.deployment.routes
-        spec = InstanceSpec(
-            self._instance_id, image, self.deployment.environment_variables, routes.scoring.port, routes.ports
-        )
-        self._instance = await self.runtime.start(spec)
-        self._record("Created", "Normal", "Created container inference-server")
-        self._record("Started", "Normal", "Started container inference-server")
-
-    async def _stop(self) -> None:
-        self.ready = False
-        self._instance = None
-        await self.runtime.stop(self._instance_id, self.pace.grace_s)
-
-    async def _until_ready(self) -> None:
-        probe = self.deployment.readiness_probe
-        tally = ProbeTally(probe)
-        deadline_s = self.clock.monotonic_s() + self.pace.budget_s(probe)
-        await self.clock.sleep(self.pace.first_delay_s(probe))
-        while True:
-            exit_code = await self.runtime.exit_code(self._instance_id)
-            if exit_code is not None:
-                self.status.container_start = "Failed"
-                raise ResourceNotReadyError(f"the container exited with code {exit_code} before it was ready")
-            result = await self._probe(self.deployment.routes.readiness, probe)
-            tally.record(result)
-            if tally.has_succeeded:
-                break
-            if self.clock.monotonic_s() >= deadline_s:
-                self.status.container_start = "Failed"
-                self._record("ReadinessProbeFailed", "Warning", f"Readiness probe failed: {result.reason}")
-                raise ResourceNotReadyError(
-                    f"Readiness probe failed: {result.reason} (after {self.pace.budget_s(probe):g} s)"
-                )
-            await self.clock.sleep(self.pace.first_period(probe))
-        self.status.container_start = "Succeeded"
-        self.ready = True
-        self._record("ContainerReady", "Normal", "Container inference-server is ready")
-
-    async def _supervise(self, image: str) -> None:
-        restarts = 0
-        while True:
-            event, reason = await self._first_fault()
-            logger.warning("%s: %s; restarting", self._instance_id, reason)
-            self._record(event, "Warning", reason)
-            await self._stop()
-            await self.clock.sleep(self.pace.restart_delay_s(restarts))
-            restarts += 1
-            try:
-                await self._start(image)
-                await self._until_ready()
-            except ProvisioningError as error:
-                self._record("BackOff", "Warning", error.message)
-
-    async def _first_fault(self) -> tuple[str, str]:
-        watches = [
-            asyncio.ensure_future(watch) for watch in (self._until_exit(), self._until_dead(), self._watch_readiness())
-        ]
-        try:
-            done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
-            return next(iter(done)).result()
-        finally:
-            for each in watches:
+            await asyncio.gather(*starting)
+        except BaseException:
+            for each in starting:
                 each.cancel()
-            await asyncio.gather(*watches, return_exceptions=True)
+            await asyncio.gather(*starting, return_exceptions=True)
+            await asyncio.gather(*(each.shut_down() for each in instances))
+            self._failed = list(instances)
+            raise
 
-    async def _until_exit(self) -> tuple[str, str]:
-        while True:
-            exit_code = await self.runtime.exit_code(self._instance_id)
-            if exit_code is not None:
-                return "BackOff", f"Back-off restarting failed container inference-server (exit code {exit_code})"
-            await self.clock.sleep(self.pace.watch_period_s)
+    def _told(self) -> WatchedInstance:
+        """Answer the instance with the latest warning, otherwise the first: the platform shows one and names none."""
+        return max([*self._instances, *self._failed], key=_latest_warning)
 
-    async def _until_dead(self) -> tuple[str, str]:
-        probe = self.deployment.liveness_probe
-        tally = ProbeTally(probe)
-        while True:
-            await self.clock.sleep(probe.period_s)
-            result = await self._probe(self.deployment.routes.liveness, probe)
-            tally.record(result)
-            if not result.passed:
-                self._record("LivenessProbeFailed", "Warning", f"Liveness probe failed: {result.reason}")
-            if tally.has_failed:
-                return "Killing", "Container inference-server failed liveness probe, will be restarted"
 
-    async def _watch_readiness(self) -> tuple[str, str]:
-        probe = self.deployment.readiness_probe
-        tally = ProbeTally(probe)
-        while True:
-            await self.clock.sleep(probe.period_s)
-            result = await self._probe(self.deployment.routes.readiness, probe)
-            tally.record(result)
-            if not result.passed:
-                self._record("ReadinessProbeFailed", "Warning", f"Readiness probe failed: {result.reason}")
-            if tally.has_failed:
-                self.ready = False
-            elif tally.has_succeeded:
-                self.ready = True
-
-    async def _probe(self, route: Route, probe: ProbeSettings) -> ProbeResult:
-        return await self.prober.check(self._host_port(route), route.path, probe.timeout_s)
-
-    def _host_port(self, route: Route) -> int:
-        return 0 if self._instance is None else self._instance.host_ports.get(route.port, 0)
-
-    def _record(self, name: str, kind: str, message: str) -> None:
-        self.events.append(ContainerEvent(self.clock.now(), name, kind, message))
+def _latest_warning(instance: WatchedInstance) -> float:
+    return max((event.time.timestamp() for event in instance.events if event.kind == "Warning"), default=0.0)

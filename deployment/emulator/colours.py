@@ -5,15 +5,17 @@ from collections.abc import Callable
 
 from deployment.emulator.colour import Colour
 from deployment.emulator.entities import Deployment
+from deployment.emulator.store import Collection
 
 Key = tuple[str, str]
 
 
 class Colours:
-    """Makes what runs agree with what deployments say."""
+    """Makes what runs agree with what deployments say, and remembers what runs beyond the emulator's end."""
 
-    def __init__(self, new_colour: Callable[[Deployment], Colour]) -> None:
+    def __init__(self, new_colour: Callable[[Deployment], Colour], running: Collection[Deployment]) -> None:
         self._new_colour = new_colour
+        self._running = running
         self._serving: dict[Key, Colour] = {}
         self._latest: dict[Key, Colour] = {}
 
@@ -28,12 +30,13 @@ class Colours:
     async def apply(self, deployment: Deployment) -> None:
         """Make this deployment run; raises ProvisioningError, and what ran before then still runs.
 
-        A change that the container cannot see (tags, request settings, probes) starts nothing anew.
+        A change that the containers cannot see (tags, request settings, probes, instance count) starts none anew.
         """
         key = (deployment.endpoint_name, deployment.name)
         before = self._serving.get(key)
         if before is not None and before.ready and _container(before.deployment) == _container(deployment):
-            before.deployment = deployment
+            await before.change(deployment)
+            self._running.save(deployment)
             return
         colour = self._new_colour(deployment)
         self._latest[key] = colour
@@ -41,12 +44,21 @@ class Colours:
             self._serving[key] = colour
         await colour.bring_up()
         self._serving[key] = colour
+        self._running.save(deployment)
         if before is not None:
             await before.shut_down()
+
+    def resume(self) -> None:
+        """Start in the background what ran when the emulator ended; what does not start is tried again for ever."""
+        for deployment in self._running.all():
+            key = (deployment.endpoint_name, deployment.name)
+            self._serving[key] = self._latest[key] = colour = self._new_colour(deployment)
+            colour.resume()
 
     async def remove(self, endpoint_name: str, deployment_name: str) -> None:
         """End what runs for a deployment, pending requests first; idempotent."""
         key = (endpoint_name, deployment_name)
+        self._running.remove(*key)
         colour = self._serving.get(key)
         if colour is not None:
             await colour.shut_down()
@@ -54,11 +66,21 @@ class Colours:
         self._latest.pop(key, None)
 
     async def close(self) -> None:
-        """End all colours, side by side."""
+        """End all colours, side by side; what ran is remembered."""
         await asyncio.gather(*(colour.shut_down() for colour in self._serving.values()))
         self._serving.clear()
         self._latest.clear()
 
 
 def _container(deployment: Deployment) -> object:
-    return deployment.environment.image, dict(deployment.environment_variables), deployment.routes
+    return (
+        deployment.environment.image,
+        deployment.routes,
+        dict(deployment.environment_variables),
+        deployment.model_dir,
+        deployment.model_mount,
+        deployment.code_dir,
+        deployment.entry_script,
+        deployment.instance_type,
+        deployment.read_only_root,
+    )

@@ -4,35 +4,68 @@ import asyncio
 import random
 import time
 import uuid
-from typing import Any
+from typing import Any, Protocol
 
-import aiohttp
-
-from deployment.emulator.colour import Colour
 from deployment.emulator.colours import Colours
-from deployment.emulator.entities import Endpoint
-from deployment.emulator.exchange import Answer, HeaderList, Request, read_request, send_answer
+from deployment.emulator.exchange import Answer, Request, read_request, send_answer
+from deployment.emulator.forwarding import forward, refusal
+from deployment.emulator.mirroring import Mirroring
 from deployment.emulator.routing import choose_deployment, clean_client_request_id, is_key_of
 from deployment.emulator.store import Store
 from deployment.emulator.traffic_log import Timing, TrafficLog
-from deployment.emulator.upstream import ContainerAnswer, Upstream
+from deployment.emulator.upstream import Upstream
 
 PREFIX = b"/endpoints/"
-MODEL_OK = 200
 FLUSH_PERIOD_S = 0.2
-STATUS_HEADER = b"ms-azureml-model-error-statuscode"
-REASON_HEADER = b"ms-azureml-model-error-reason"
+
+
+class FaultEffect(Protocol):
+    """What a fault that was asked for does to one request: it waits, and then it may be refused."""
+
+    @property
+    def delay_ms(self) -> float: ...
+
+    @property
+    def status(self) -> int | None: ...
+
+
+class Faults(Protocol):
+    """The data plane's faults that were asked for."""
+
+    def for_request(self, endpoint: str, deployment: str) -> FaultEffect | None:
+        """Answer what is to happen to this request; None for nothing."""
+        ...
+
+
+class NoFaults:
+    """Nothing was asked for."""
+
+    def for_request(self, endpoint: str, deployment: str) -> FaultEffect | None:
+        """Answer None."""
+        del endpoint, deployment
+        return None
 
 
 class DataPlane:
     """An ASGI application that does to requests what the platform's front door does."""
 
-    def __init__(self, store: Store, colours: Colours, upstream: Upstream, log: TrafficLog, rng: random.Random) -> None:
+    def __init__(
+        self,
+        store: Store,
+        colours: Colours,
+        upstream: Upstream,
+        log: TrafficLog,
+        rng: random.Random,
+        mirroring: Mirroring,
+        faults: Faults,
+    ) -> None:
         self._store = store
         self._colours = colours
         self._upstream = upstream
         self._log = log
         self._rng = rng
+        self._mirroring = mirroring
+        self._faults = faults
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle one HTTP request."""
@@ -63,39 +96,19 @@ class DataPlane:
             return refusal(404, f"Endpoint '{endpoint_name}' not found.", reason="endpoint_not_found")
         if not is_key_of(request.header(b"authorization"), endpoint.keys):
             return refusal(401, "The endpoint's key is missing or wrong.", reason="unauthorized")
-        name = self._deployment_name(endpoint, request)
+        pinned = request.header(b"azureml-model-deployment")
+        name = pinned or choose_deployment(endpoint.traffic, self._rng)
         colour = self._colours.serving(endpoint_name, name) if name else None
         if name is None or colour is None:
             return refusal(404, missing(endpoint_name, name), reason="deployment_not_found")
-        return await self._forward(colour, name, target, request, ids)
-
-    def _deployment_name(self, endpoint: Endpoint, request: Request) -> str | None:
-        pinned = request.header(b"azureml-model-deployment")
-        return pinned or choose_deployment(endpoint.traffic, self._rng)
-
-    async def _forward(
-        self, colour: Colour, name: str, target: bytes, request: Request, ids: tuple[str, str]
-    ) -> Answer:
-        deployment = colour.deployment
-        if not colour.ready:
-            return not_ready(name, "The deployment is not ready.")
-        if colour.pending_requests >= deployment.max_pending_requests:
-            return too_many(name)
-        extra = {"x-request-id": ids[0]}
-        if ids[1]:
-            extra["x-ms-client-request-id"] = ids[1]
-        url = target + (b"?" + request.query if request.query else b"")
-        timeout_s = deployment.request_settings.request_timeout_s
-        colour.pending_requests += 1
-        try:
-            answer = await self._upstream.call(request, colour.scoring_port, url, extra, timeout_s)
-        except TimeoutError:
-            return refusal(408, f"The model took longer than {timeout_s:g} s.", reason="timeout", deployment=name)
-        except (aiohttp.ClientError, OSError):
-            return not_ready(name, "The container broke the connection off.")
-        finally:
-            colour.pending_requests -= 1
-        return passed_back(name, answer)
+        if not pinned:
+            self._mirroring.copy(endpoint, request, target, ids)
+        effect = self._faults.for_request(endpoint_name, name)
+        if effect is not None:
+            await asyncio.sleep(effect.delay_ms / 1000)
+            if effect.status is not None:
+                return refusal(effect.status, "emulator: a fault that was asked for", reason="fault", deployment=name)
+        return await forward(self._upstream, colour, request, target, ids)
 
 
 def split_path(path: bytes) -> tuple[str, bytes]:
@@ -104,53 +117,6 @@ def split_path(path: bytes) -> tuple[str, bytes]:
         return "", path
     name, _, rest = path[len(PREFIX) :].partition(b"/")
     return name.decode("latin-1"), b"/" + rest
-
-
-def passed_back(name: str, answer: ContainerAnswer) -> Answer:
-    """Answer what the client sees of a container's answer: 200 as it is, every other status as 424."""
-    is_ok = answer.status == MODEL_OK
-    reason = "ok" if is_ok else "model_error"
-    headers = list(answer.headers) if is_ok else failed_headers(answer)
-    return Answer(
-        status=MODEL_OK if is_ok else 424,
-        body=answer.body,
-        headers=headers,
-        reason=reason,
-        deployment=name,
-        model_status=answer.status,
-        model_reason=reason,
-        answered_at_s=answer.answered_at_s,
-    )
-
-
-def failed_headers(answer: ContainerAnswer) -> HeaderList:
-    """Answer a container's headers with the two that tell what became 424."""
-    headers = list(answer.headers)
-    if not answer.body:
-        # A body that HTTP forbids with 204 or 304 still needs its length under 424.
-        headers = [pair for pair in headers if pair[0].lower() != b"content-length"] + [(b"content-length", b"0")]
-    return [*headers, (STATUS_HEADER, str(answer.status).encode()), (REASON_HEADER, b"model_error")]
-
-
-def not_ready(name: str, message: str) -> Answer:
-    """Answer 424 model_not_ready."""
-    answer = refusal(424, message, reason="model_not_ready", deployment=name)
-    answer.headers.append((REASON_HEADER, b"model_not_ready"))
-    return answer
-
-
-def too_many(name: str) -> Answer:
-    """Answer 429 with an empty body, as the platform does above its limit of pending requests."""
-    answer = refusal(429, "", reason="too_many_pending_request", deployment=name)
-    answer.headers.append((REASON_HEADER, b"too_many_pending_request"))
-    return answer
-
-
-def refusal(status: int, message: str, *, reason: str, deployment: str = "") -> Answer:
-    """Answer on the platform's own behalf."""
-    body = message.encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    return Answer(status, body, headers, reason, deployment)
 
 
 def missing(endpoint_name: str, name: str | None) -> str:

@@ -8,10 +8,11 @@ from deployment.emulator.colour import Colour
 from deployment.emulator.colours import Colours
 from deployment.emulator.entities import Deployment, Operation, ProbeSettings, RequestSettings
 from deployment.emulator.environments import Environments
-from deployment.emulator.errors import BadRequestError, ConflictError, NotFoundError, ProvisioningError
+from deployment.emulator.errors import BadRequestError, ConflictError, NotFoundError
 from deployment.emulator.operations import Operations
 from deployment.emulator.provisioning import Event, State, follow
 from deployment.emulator.rules import check_name
+from deployment.emulator.skus import sku_named
 from deployment.emulator.store import Store
 
 DEPLOYMENTS_PER_ENDPOINT = 20
@@ -30,6 +31,7 @@ class WantedDeployment:
     liveness_probe: ProbeSettings
     readiness_probe: ProbeSettings
     instance_type: str
+    instance_count: int
     tags: Mapping[str, str]
     description: str | None
     properties: Mapping[str, str]
@@ -64,6 +66,7 @@ class Deployments:
     def put(self, wanted: WantedDeployment) -> tuple[Deployment, Operation, bool]:
         """Create or replace a deployment; answer it with its operation and whether it is new."""
         check_name("deployment", wanted.name)
+        sku_named(wanted.instance_type)
         self._check_endpoint(wanted.endpoint_name)
         environment = self._environments.get(wanted.environment_name, wanted.environment_version)
         before = self._store.deployment(wanted.endpoint_name, wanted.name)
@@ -80,6 +83,7 @@ class Deployments:
             liveness_probe=wanted.liveness_probe,
             readiness_probe=wanted.readiness_probe,
             instance_type=wanted.instance_type,
+            instance_count=wanted.instance_count,
             tags=wanted.tags,
             description=wanted.description,
             properties=wanted.properties,
@@ -94,7 +98,7 @@ class Deployments:
         async def provision() -> None:
             try:
                 await self._colours.apply(deployment)
-            except ProvisioningError:
+            except Exception:
                 self._follow(deployment, Event.FAULT)
                 raise
             self._follow(deployment, Event.DONE)

@@ -115,7 +115,7 @@ class Documents:
             "type": f"{PROVIDER}/onlineEndpoints/deployments",
             "location": self.workspace.location,
             "tags": dict(deployment.tags),
-            "sku": {"name": "Default", "capacity": 1},
+            "sku": {"name": "Default", "capacity": deployment.instance_count},
             "kind": "Managed",
             "systemData": _system_data(deployment.created_at, deployment.modified_at),
             "properties": {

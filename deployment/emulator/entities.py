@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path, PurePosixPath
 
 from deployment.emulator.provisioning import State
+
+READ_ONLY_ROOT_TAG = "local-azureml.read-only-root"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An online endpoint; traffic maps deployment names to whole percents."""
+    """An online endpoint; traffic and mirror_traffic map deployment names to whole percents."""
 
     name: str
     tags: Mapping[str, str]
@@ -114,11 +117,16 @@ class Endpoint:
     created_at: datetime
     modified_at: datetime
     operation_id: str = ""
+    mirror_traffic: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """An online deployment of one instance."""
+    """An online deployment.
+
+    model_dir and code_dir are folders of this machine that its instances find at model_mount and under the code root;
+    entry_script is a path relative to code_dir.
+    """
 
     endpoint_name: str
     name: str
@@ -136,6 +144,11 @@ class Deployment:
     created_at: datetime
     modified_at: datetime
     operation_id: str = ""
+    model_dir: Path | None = None
+    model_mount: PurePosixPath | None = None
+    code_dir: Path | None = None
+    entry_script: str | None = None
+    instance_count: int = 1
 
     @property
     def routes(self) -> InferenceRoutes:
@@ -143,9 +156,14 @@ class Deployment:
         return self.environment.routes or InferenceRoutes()
 
     @property
+    def read_only_root(self) -> bool:
+        """Whether its containers cannot write but to /tmp; Azure has no such setting, so a tag asks for it."""
+        return self.tags.get(READ_ONLY_ROOT_TAG, "").lower() == "true"
+
+    @property
     def max_pending_requests(self) -> int:
-        """How many requests may be under way before the platform answers 429 (one instance)."""
-        return 2 * self.request_settings.max_concurrent_requests_per_instance
+        """How many requests may be under way before the platform answers 429."""
+        return 2 * self.request_settings.max_concurrent_requests_per_instance * self.instance_count
 
 
 class OperationStatus(StrEnum):

@@ -10,6 +10,7 @@ from deployment.emulator.entities import ProbeSettings
 PASSING_STATUSES = range(200, 400)
 RESTART_DELAY_STEP_S = 10.0
 RESTART_DELAY_LIMIT_S = 300.0
+RESTARTS_FORGOTTEN_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ class HttpProber:
             return ProbeResult(passed=False, reason=f"no answer from {path} within {timeout_s:g} s")
         except aiohttp.ClientConnectorError:
             return ProbeResult(passed=False, reason=f"{path}: connection refused")
-        except aiohttp.ClientError as error:
-            return ProbeResult(passed=False, reason=f"{path}: {type(error).__name__}")
+        except aiohttp.ClientError:
+            return ProbeResult(passed=False, reason=f"{path}: connection broken off")
         if response.status in PASSING_STATUSES:
             return ProbeResult(passed=True)
         return ProbeResult(passed=False, reason=f"HTTP probe failed with statuscode: {response.status}")
@@ -83,15 +84,17 @@ class ProbeTally:
 class Pace:
     """How fast the emulator lives.
 
-    With real_delays a deployment waits its probes' initial delay and period, as on the platform. Without, it is
-    probed every first_period_s until it is ready for the first time; the time it may take stays the platform's,
-    initial_delay + failure_threshold x period, so that a slow start is not refused here and accepted there.
+    With real_delays a deployment waits its readiness probe's initial delay and period, and may take initial_delay +
+    failure_threshold x period until it is ready, as on the platform (310 s by default). Without, it is probed every
+    first_period_s, and may take a tenth of that time, but never less than least_budget_s unless the platform gives
+    less: what never answers fails soon, what starts slowly is not cut. Liveness always has the platform's own times.
     """
 
     real_delays: bool = False
     first_period_s: float = 0.1
     watch_period_s: float = 0.5
     grace_s: float = 10.0
+    least_budget_s: float = 30.0
 
     def first_delay_s(self, probe: ProbeSettings) -> float:
         """Seconds before the first probe."""
@@ -103,7 +106,12 @@ class Pace:
 
     def budget_s(self, probe: ProbeSettings) -> float:
         """Seconds a container may take until it is ready."""
-        return probe.initial_delay_s + probe.failure_threshold * probe.period_s
+        documented_s = probe.initial_delay_s + probe.failure_threshold * probe.period_s
+        return documented_s if self.real_delays else min(documented_s, max(documented_s / 10, self.least_budget_s))
+
+    def forgets(self, ran_s: float) -> bool:
+        """Whether a container ran long enough for its next restart to be at once again, as the kubelet has it."""
+        return ran_s >= RESTARTS_FORGOTTEN_S
 
     def restart_delay_s(self, restarts: int) -> float:
         """Seconds before a restart: the first at once, then 10, 20, 40 ... 300, as the kubelet backs off."""

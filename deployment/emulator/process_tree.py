@@ -3,23 +3,31 @@
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 
 PROC = Path("/proc")
+GONE_LIMIT_S = 5.0
+GONE_PERIOD_S = 0.005
 
 
 def end_tree(group_id: int | None, mark: str) -> None:
     """Kill (SIGKILL) a process group, and each process whose environment holds the mark `NAME=value`.
 
     The environment is inherited by every descendant, so the mark also finds those that were orphaned or made a
-    session of their own. Where there is no /proc the group alone is ended.
+    session of their own. Where there is no /proc the group alone is ended. Returns once the marked ones are gone, or
+    GONE_LIMIT_S later.
     """
     if group_id is not None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group_id, signal.SIGKILL)
-    for process_id in marked_processes(mark):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process_id, signal.SIGKILL)
+    deadline_s = time.monotonic() + GONE_LIMIT_S
+    # Again and again: one may have started another while the list was made.
+    while (left := marked_processes(mark)) and time.monotonic() < deadline_s:
+        for process_id in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process_id, signal.SIGKILL)
+        time.sleep(GONE_PERIOD_S)
 
 
 def marked_processes(mark: str) -> list[int]:

@@ -19,6 +19,7 @@ from deployment.emulator.runtime import Instance, InstanceSpec
 
 BUNDLE_REFERENCE = re.compile(r"[^@\s]*@sha256:([0-9a-f]{64})")
 INFERENCE_SERVER_PORT = 5001
+SIGNALLED = 128
 MARK = "LOCAL_AZUREML_INSTANCE"
 
 
@@ -66,13 +67,20 @@ class ProcessRuntime:
         return await asyncio.to_thread(self._start, spec)
 
     async def exit_code(self, instance_id: str) -> int | None:
-        """Answer None while the process runs, otherwise its exit code."""
+        """Answer None while the process runs, otherwise its exit code, 128 + N after signal N as a shell has it."""
         running = self._running.get(instance_id)
-        return 0 if running is None else running.process.poll()
+        code = 0 if running is None else running.process.poll()
+        return code if code is None or code >= 0 else SIGNALLED - code
 
     async def logs(self, instance_id: str, tail: int) -> str:
         """Answer the last lines of the process's output."""
         return await asyncio.to_thread(tail_of, self._log_path(instance_id), tail)
+
+    async def kill(self, instance_id: str) -> None:
+        """Kill the process and all that it started."""
+        running = self._running.get(instance_id)
+        if running is not None:
+            await asyncio.to_thread(end_tree, running.process.pid, f"{self._mark}{instance_id}")
 
     async def stop(self, instance_id: str, grace_s: float) -> None:
         """End the process (SIGTERM to it alone, as an engine does), then all that is left of it (SIGKILL)."""
@@ -111,6 +119,7 @@ class ProcessRuntime:
             "LANG": "C.UTF-8",
             MARK: f"{self._emulator_id}/{spec.instance_id}",
             **{name: fill(value) for name, value in manifest.env.items()},
+            **spec.platform_variables(spec.model_dir, spec.code_dir),
             **spec.environment_variables,
         }
         command = [fill(part) for part in manifest.command]

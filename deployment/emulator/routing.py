@@ -24,6 +24,11 @@ def choose_deployment(traffic: Mapping[str, int], rng: random.Random) -> str | N
     return None
 
 
+def is_drawn(percent: int, rng: random.Random) -> bool:
+    """Draw whether a request belongs to that share of all."""
+    return percent > 0 and rng.random() * 100 < percent
+
+
 def is_key_of(authorization: str, keys: Keys) -> bool:
     """Whether the Authorization header holds one of the endpoint's keys, in time that tells nothing of them."""
     scheme, _, given = authorization.partition(" ")

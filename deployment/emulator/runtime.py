@@ -2,18 +2,45 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Protocol
+
+from deployment.emulator.skus import Sku
+
+CODE_ROOT = PurePosixPath("/var/azureml-app")
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceSpec:
-    """What to run: an image that was pulled, its environment, and the container ports that must be reachable."""
+    """What to run: an image that was pulled, its environment, and the container ports that must be reachable.
+
+    model_dir is a folder of this machine, to be found (read-only) at model_mount and named by AZUREML_MODEL_DIR;
+    code_dir likewise under CODE_ROOT / its own name, with AML_APP_ROOT and AZUREML_ENTRY_SCRIPT naming the folder and
+    the file of entry_script, a path relative to code_dir. The sku limits memory and cores; with read_only_root the
+    instance can write to /tmp alone.
+    """
 
     instance_id: str
     image: str
     environment_variables: Mapping[str, str]
     scoring_port: int
     ports: frozenset[int]
+    model_dir: Path | None = None
+    model_mount: PurePosixPath | None = None
+    code_dir: Path | None = None
+    entry_script: str | None = None
+    sku: Sku | None = None
+    read_only_root: bool = False
+
+    def platform_variables(self, model: PurePath | None, code: PurePath | None) -> dict[str, str]:
+        """Answer the variables that the platform sets, for a model and a code folder found at these paths."""
+        variables = {}
+        if model is not None:
+            variables["AZUREML_MODEL_DIR"] = str(model)
+        if code is not None and self.entry_script is not None:
+            script = code / self.entry_script
+            variables |= {"AML_APP_ROOT": str(script.parent), "AZUREML_ENTRY_SCRIPT": script.name}
+        return variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +73,10 @@ class Runtime(Protocol):
 
     async def logs(self, instance_id: str, tail: int) -> str:
         """Answer the last lines of the instance's output; empty when there is none."""
+        ...
+
+    async def kill(self, instance_id: str) -> None:
+        """End the instance at once (SIGKILL); it has exited then and is not removed."""
         ...
 
     async def stop(self, instance_id: str, grace_s: float) -> None:

@@ -21,7 +21,7 @@ from deployment.emulator.clock import RealClock
 from deployment.emulator.colour import Colour
 from deployment.emulator.colours import Colours
 from deployment.emulator.control_plane import Backend, ControlPlane
-from deployment.emulator.data_plane import DataPlane
+from deployment.emulator.data_plane import DataPlane, NoFaults
 from deployment.emulator.deployments import Deployments
 from deployment.emulator.documents import Documents
 from deployment.emulator.endpoints import Endpoints
@@ -29,8 +29,11 @@ from deployment.emulator.entities import Deployment, Workspace
 from deployment.emulator.environment import export_lines, sdk_environment, write_environment
 from deployment.emulator.environments import Environments
 from deployment.emulator.identity import TOKEN_PATH, identity_app
+from deployment.emulator.instances import WatchedInstance
+from deployment.emulator.mirroring import Mirroring
 from deployment.emulator.operations import Operations
 from deployment.emulator.probes import HttpProber, Pace
+from deployment.emulator.recovery import recover
 from deployment.emulator.runtime import Runtime
 from deployment.emulator.store import Store
 from deployment.emulator.tokens import Tokens
@@ -60,7 +63,7 @@ class Settings:
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM, then end everything that was started.
 
-    announce gets the `export` lines once both servers answer. Raises StateDirInUseError.
+    announce gets the `export` lines once both servers answer. Raises StateDirInUseError and UnreadableStateError.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -85,7 +88,7 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
 async def _running(
     settings: Settings, certificate: CertificateFiles, control: socket.socket, data: socket.socket
 ) -> AsyncIterator[dict[str, str]]:
-    workspace, clock, store = settings.workspace, RealClock(), Store()
+    workspace, clock, store = settings.workspace, RealClock(), Store(settings.state_dir)
     control_url = f"https://{LOOPBACK}:{control.getsockname()[1]}"
     data_url = f"http://{LOOPBACK}:{data.getsockname()[1]}"
     identity_header = secrets.token_urlsafe(24)
@@ -94,10 +97,10 @@ async def _running(
     upstream = Upstream()
     prober = HttpProber(upstream.session)
 
-    def new_colour(deployment: Deployment) -> Colour:
-        return Colour(deployment, runtime, prober, clock, settings.pace)
+    def new_instance(deployment: Deployment) -> WatchedInstance:
+        return WatchedInstance(deployment, runtime, prober, clock, settings.pace)
 
-    colours = Colours(new_colour)
+    colours = Colours(lambda deployment: Colour(deployment, new_instance), store.running)
     operations = Operations(store, clock, workspace.workspace_id)
     environments = Environments(store)
     tokens = Tokens(clock)
@@ -111,13 +114,16 @@ async def _running(
     )
     log = TrafficLog(settings.state_dir / "traffic.jsonl", workspace.location, workspace.name, workspace.workspace_id)
     rng = random.Random(settings.seed)  # noqa: S311 - it splits traffic, it keeps no secret
-    data_plane = DataPlane(store, colours, upstream, log, rng)
+    mirror_rng = random.Random(settings.seed)  # noqa: S311 - as above; one of its own, so that the split stays the same
+    mirroring = Mirroring(colours, upstream, log, mirror_rng)
+    data_plane = DataPlane(store, colours, upstream, log, rng, mirroring, NoFaults())
     identity = identity_app(tokens, identity_header)
 
     async def plain(scope: Any, receive: Any, send: Any) -> None:
         app = identity if scope["path"] == TOKEN_PATH else data_plane
         await app(scope, receive, send)
 
+    recover(store, colours, clock)
     keep_log = asyncio.create_task(data_plane.keep_log())
     control_app = ControlPlane(backend, Documents(workspace, control_url, data_url)).app()
     try:
@@ -131,11 +137,13 @@ async def _running(
             )
     finally:
         await operations.cancel()
+        await mirroring.close()
         await colours.close()
         await runtime.remove_all()
         keep_log.cancel()
         log.close()
         await upstream.close()
+        store.close()
 
 
 class _Server(uvicorn.Server):

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -59,7 +60,7 @@ class Upstream:
         return self._session
 
     async def call(
-        self, request: Request, host_port: int, target: bytes, extra: dict[str, str], timeout_s: float
+        self, request: Request, host_port: int, target: bytes, extra: Mapping[str, str], timeout_s: float
     ) -> ContainerAnswer:
         """Forward a request to 127.0.0.1:host_port and answer what came back.
 
@@ -82,7 +83,7 @@ class Upstream:
         await asyncio.gather(*abandoned, return_exceptions=True)
         await self._session.close()
 
-    async def _send(self, request: Request, host_port: int, target: bytes, extra: dict[str, str]) -> ContainerAnswer:
+    async def _send(self, request: Request, host_port: int, target: bytes, extra: Mapping[str, str]) -> ContainerAnswer:
         headers: CIMultiDict[str] = CIMultiDict(
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, value in request.headers

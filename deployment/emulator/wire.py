@@ -167,6 +167,7 @@ def read_deployment(endpoint_name: str, name: str, body: bytes) -> WantedDeploym
         liveness_probe=_probe(properties.liveness_probe),
         readiness_probe=_probe(properties.readiness_probe),
         instance_type=properties.instance_type,
+        instance_count=wanted.sku.capacity,
         tags=wanted.tags or {},
         description=properties.description,
         properties=properties.properties or {},
@@ -227,7 +228,6 @@ def _refuse_what_is_not_emulated(wanted: _DeploymentBody) -> None:
         "modelMountPath": properties.model_mount_path is not None,
         "dataCollector": properties.data_collector is not None,
         "appInsightsEnabled": bool(properties.app_insights_enabled),
-        f"an instance count of {wanted.sku.capacity}": wanted.sku.capacity > 1,
         f"endpointComputeType {properties.endpoint_compute_type}": properties.endpoint_compute_type != "Managed",
         "autoscale (scaleSettings)": (properties.scale_settings or {}).get("scaleType", "Default") != "Default",
     }

@@ -1,20 +1,20 @@
-import asyncio
 import json
 import os
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
 from deployment.emulator.containers import LABEL, ContainerRuntime
-from deployment.emulator.errors import ImagePullError
-from deployment.emulator.runtime import InstanceSpec
 from deployment.emulator.server import emulator_id
+from deployment.emulator.skus import sku_named
 from tests.lib.emulator import ask_tiny_server, running_emulator
 from tests.lib.emulator_fakes import run
+from tests.lib.runtime_contract import Rig, RuntimeContract, spec
 
 pytestmark = pytest.mark.container
 LIB = Path(__file__).parents[1] / "lib"
@@ -52,71 +52,81 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[ContainerRuntime]:
+def rig(image: str, tmp_path: Path) -> Iterator[Rig]:
     mark = f"test-{os.getpid()}"
-    made = ContainerRuntime(tmp_path / "logs", mark)
-    yield made
-    run(made.remove_all())
+
+    def new_runtime() -> ContainerRuntime:
+        return ContainerRuntime(tmp_path / "logs", mark)
+
+    yield Rig(new_runtime, image, lambda: len(containers_of(mark)))
+    run(new_runtime().remove_all())
     assert containers_of(mark) == []
 
 
-def spec(image_id: str, **variables: str) -> InstanceSpec:
-    return InstanceSpec("one", image_id, variables, 8003, frozenset({8003}))
+class TestContainers(RuntimeContract):
+    """The contract, held by containers."""
 
 
-def test_a_container_answers_on_loopback_alone_and_its_output_outlives_it(
-    image: str, runtime: ContainerRuntime
-) -> None:
+def inspected(wanted: str) -> Any:
+    (container,) = containers_of(f"test-{os.getpid()}")
+    return json.loads(docker("inspect", "--format", f"{{{{json {wanted}}}}}", container))
+
+
+def test_a_container_is_published_on_loopback_alone(rig: Rig) -> None:
     async def test() -> None:
-        image_id = await runtime.pull(image)
-        assert image == f"tiny@{image_id}"
-        instance = await runtime.start(spec(image_id, NAME="blue"))
-        assert ask_tiny_server(instance.host_ports[8003])["name"] == "blue"
-        (container,) = containers_of(f"test-{os.getpid()}")
-        bindings = json.loads(docker("inspect", "--format", "{{json .NetworkSettings.Ports}}", container))
-        assert bindings == {"8003/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(instance.host_ports[8003])}]}
-        assert await runtime.exit_code("one") is None
-        assert "tiny server starts" in await runtime.logs("one", 50)
-        await runtime.stop("one", 1)
-        await runtime.stop("one", 1)
-        assert containers_of(f"test-{os.getpid()}") == []
-        assert "tiny server starts" in await runtime.logs("one", 50)
-
-    run(test())
-
-
-def test_a_container_that_exits_tells_how(image: str, runtime: ContainerRuntime) -> None:
-    async def test() -> None:
-        instance = await runtime.start(spec(await runtime.pull(image)))
+        runtime = rig.new_runtime()
+        instance = await runtime.start(spec(await runtime.pull(rig.image)))
         ask_tiny_server(instance.host_ports[8003])
-        exit_now = f"http://127.0.0.1:{instance.host_ports[8003]}/exit/"
-        with pytest.raises(OSError, match=r"closed|reset|Remote end"):
-            await asyncio.to_thread(urllib.request.urlopen, exit_now, timeout=5)
-        docker("wait", *containers_of(f"test-{os.getpid()}"))
-        assert await runtime.exit_code("one") == 7
+        bindings = inspected(".NetworkSettings.Ports")
+        assert bindings == {"8003/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(instance.host_ports[8003])}]}
+        await runtime.stop("one", 1)
 
     run(test())
 
 
-def test_an_image_that_the_engine_lacks_cannot_be_pulled(image: str, runtime: ContainerRuntime) -> None:
+def test_memory_and_cores_are_limited_by_the_instance_type(rig: Rig) -> None:
     async def test() -> None:
-        assert image
-        for absent in (f"tiny@sha256:{'0' * 64}", "absent/tiny:1"):
-            with pytest.raises(ImagePullError):
-                await runtime.pull(absent)
+        runtime = rig.new_runtime()
+        await runtime.start(spec(await runtime.pull(rig.image)))
+        limits = inspected(".HostConfig")
+        assert (limits["Memory"], limits["MemorySwap"], limits["NanoCpus"]) == (3.5 * 2**30, 3.5 * 2**30, 10**9)
+        await runtime.stop("one", 1)
+        # More cores than any machine of these tests has.
+        await runtime.start(replace(spec(await runtime.pull(rig.image)), sku=sku_named("Standard_F72s_v2")))
+        assert inspected(".HostConfig")["NanoCpus"] == int(docker("info", "--format", "{{.NCPU}}")) * 10**9
+        await runtime.stop("one", 1)
 
     run(test())
 
 
-def test_another_runtime_with_the_same_id_removes_what_was_left(
-    image: str, runtime: ContainerRuntime, tmp_path: Path
-) -> None:
+def test_the_root_is_read_only_where_asked_for_and_tmp_is_not(rig: Rig) -> None:
     async def test() -> None:
-        await runtime.start(spec(await runtime.pull(image)))
-        assert len(containers_of(f"test-{os.getpid()}")) == 1
-        await ContainerRuntime(tmp_path / "logs", f"test-{os.getpid()}").remove_all()
-        assert containers_of(f"test-{os.getpid()}") == []
-        assert await runtime.exit_code("one") == 0
+        runtime = rig.new_runtime()
+        image_id = await runtime.pull(rig.image)
+        for read_only, said in ((False, "written"), (True, "Read-only file system")):
+            instance = await runtime.start(replace(spec(image_id), read_only_root=read_only))
+            port = instance.host_ports[8003]
+            assert ask_tiny_server(port, "/write/new-file")["seen"] == said
+            assert ask_tiny_server(port, "/write/tmp/new-file")["seen"] == "written"
+            await runtime.stop("one", 1)
+
+    run(test())
+
+
+def test_model_and_code_cannot_be_written_to(rig: Rig, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+
+    async def test() -> None:
+        runtime = rig.new_runtime()
+        image_id = await runtime.pull(rig.image)
+        instance = await runtime.start(
+            replace(spec(image_id), model_dir=model, model_mount=PurePosixPath("/models"), code_dir=model)
+        )
+        for folder in ("models", "var/azureml-app/model"):
+            said = ask_tiny_server(instance.host_ports[8003], f"/write/{folder}/new-file")["seen"]
+            assert said == "Read-only file system"
+        await runtime.stop("one", 1)
 
     run(test())
 

@@ -84,7 +84,7 @@ def assert_nothing_is_left(state_dir: Path, env_file: Path) -> None:
     assert not marked_processes(f"{MARK}={emulator_id(state_dir)}/")
     assert not env_file.exists()
     left = {path.name for path in state_dir.iterdir()}
-    assert left <= {"traffic.jsonl", "logs"}, f"left in the state folder: {left}"
+    assert left <= {"emulator.sqlite", "traffic.jsonl", "logs"}, f"left in the state folder: {left}"
 
 
 def read_variables(env_file: Path) -> dict[str, str]:
@@ -103,13 +103,13 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, log_path: Path |
         time.sleep(0.02)
 
 
-def ask_tiny_server(host_port: int) -> dict[str, Any]:
-    """Answer what the tiny server says of itself, once it answers."""
+def ask_tiny_server(host_port: int, path: str = "/") -> dict[str, Any]:
+    """Answer what the tiny server says, once it answers."""
     said: list[bytes] = []
 
     def answers() -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{host_port}/", timeout=2) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{host_port}{path}", timeout=2) as response:
                 said.append(response.read())
         except OSError:
             return False

@@ -5,6 +5,7 @@ import heapq
 from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from deployment.emulator.colour import Colour
 from deployment.emulator.colours import Colours
@@ -21,6 +22,7 @@ from deployment.emulator.entities import (
 )
 from deployment.emulator.environments import Environments
 from deployment.emulator.errors import ImagePullError
+from deployment.emulator.instances import WatchedInstance
 from deployment.emulator.operations import Operations
 from deployment.emulator.probes import Pace, ProbeResult
 from deployment.emulator.provisioning import State
@@ -83,6 +85,8 @@ class FakeRuntime:
     exit_codes: dict[str, int] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
     output: str = "one\ntwo\n"
+    start_gate: asyncio.Event | None = None
+    fault: Exception | None = None
 
     async def pull(self, image: str) -> str:
         if image in self.unknown_images:
@@ -90,6 +94,10 @@ class FakeRuntime:
         return image
 
     async def start(self, spec: InstanceSpec) -> Instance:
+        if self.fault is not None:
+            raise self.fault
+        if self.start_gate is not None:
+            await self.start_gate.wait()
         self.started.append(spec)
         self.running.add(spec.instance_id)
         self.exit_codes.pop(spec.instance_id, None)
@@ -102,6 +110,10 @@ class FakeRuntime:
         assert instance_id
         return "".join(self.output.splitlines(keepends=True)[-tail:])
 
+    async def kill(self, instance_id: str) -> None:
+        if instance_id in self.running:
+            self.exit_codes[instance_id] = 137
+
     async def stop(self, instance_id: str, grace_s: float) -> None:
         assert grace_s >= 0
         self.running.discard(instance_id)
@@ -113,15 +125,18 @@ class FakeRuntime:
 
 @dataclass
 class FakeProber:
-    """Answers by path; what is not set passes."""
+    """Answers by path and by port; what is not set passes."""
 
     results: dict[str, ProbeResult] = field(default_factory=dict)
+    ports_failing: set[int] = field(default_factory=set)
     sent: list[str] = field(default_factory=list)
 
     async def check(self, host_port: int, path: str, timeout_s: float) -> ProbeResult:
         assert host_port
         assert timeout_s > 0
         self.sent.append(path)
+        if host_port in self.ports_failing:
+            return FAILED_PROBE
         return self.results.get(path, ProbeResult(passed=True))
 
 
@@ -135,7 +150,7 @@ def an_environment(image: str = "image", version: str = "1", name: str = "env") 
     )
 
 
-def a_deployment(name: str = "blue", *, settings: RequestSettings | None = None) -> Deployment:
+def a_deployment(name: str = "blue", *, settings: RequestSettings | None = None, instance_count: int = 1) -> Deployment:
     return Deployment(
         endpoint_name="diabetes",
         name=name,
@@ -145,6 +160,7 @@ def a_deployment(name: str = "blue", *, settings: RequestSettings | None = None)
         liveness_probe=PROBE,
         readiness_probe=PROBE,
         instance_type="Standard_DS3_v2",
+        instance_count=instance_count,
         tags={},
         description=None,
         properties={},
@@ -166,6 +182,7 @@ WANTED_DEPLOYMENT = WantedDeployment(
     liveness_probe=PROBE,
     readiness_probe=PROBE,
     instance_type="Standard_DS3_v2",
+    instance_count=1,
     tags={},
     description=None,
     properties={},
@@ -176,13 +193,13 @@ WANTED_DEPLOYMENT = WantedDeployment(
 class Bench:
     """A whole backend on a fake clock, a fake runtime and a fake prober."""
 
-    def __init__(self, pace: Pace | None = None) -> None:
+    def __init__(self, pace: Pace | None = None, folder: Path | None = None) -> None:
         self.clock = FakeClock()
         self.runtime = FakeRuntime()
         self.prober = FakeProber()
-        self.store = Store()
+        self.store = Store(folder)
         self.pace = pace or Pace()
-        self.colours = Colours(self.colour)
+        self.colours = Colours(self.colour, self.store.running)
         self.operations = Operations(self.store, self.clock, "workspace")
         self.environments = Environments(self.store)
         self.endpoints = Endpoints(self.store, self.operations, self.colours, self.clock)
@@ -196,7 +213,10 @@ class Bench:
         self.runtime.unknown_images.add("missing")
 
     def colour(self, deployment: Deployment) -> Colour:
-        return Colour(deployment, self.runtime, self.prober, self.clock, self.pace)
+        return Colour(deployment, self.instance)
+
+    def instance(self, deployment: Deployment) -> WatchedInstance:
+        return WatchedInstance(deployment, self.runtime, self.prober, self.clock, self.pace)
 
     async def with_colours(self, **traffic: int) -> None:
         """Create the endpoint with these deployments and this traffic."""
@@ -214,6 +234,7 @@ class Bench:
     async def close(self) -> None:
         await self.operations.cancel()
         await self.colours.close()
+        self.store.close()
 
 
 def run(work: Awaitable[None]) -> None:

@@ -5,13 +5,21 @@ import os
 import signal
 import sys
 import time
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`/` is the probe; `/status/N` answers N; `/sleep/S` answers after S seconds; `/exit` ends the process."""
+    """`/` is the probe; `/status/N` answers N; `/sleep/S` answers after S seconds; `/exit` ends the process.
+
+    `/sicken` makes the probe answer 503; `/list/NAME` lists the folder that the variable NAME names; `/write/PATH`
+    says how writing there ends.
+    """
 
     protocol_version = "HTTP/1.1"
+    is_sick = False
+    start_id = str(uuid.uuid4())
 
     def do_GET(self) -> None:
         """Answer a GET."""
@@ -23,6 +31,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         status = 200
+        seen: list[str] | str | None = None
         verb, _, value = self.path.partition("?")[0].strip("/").partition("/")
         if verb == "status":
             status = int(value)
@@ -31,6 +40,14 @@ class Handler(BaseHTTPRequestHandler):
             say(f"slept {value}")
         elif verb == "exit":
             os._exit(7)
+        elif verb == "sicken":
+            Handler.is_sick = True
+        elif not verb and Handler.is_sick:
+            status = 503
+        elif verb == "list":
+            seen = sorted(path.name for path in Path(os.environ[value]).iterdir())
+        elif verb == "write":
+            seen = written(f"/{value}")
         content = json.dumps(
             {
                 "name": os.environ.get("NAME", ""),
@@ -38,7 +55,8 @@ class Handler(BaseHTTPRequestHandler):
                 "body": body.decode(),
                 "headers": {name.lower(): value for name, value in self.headers.items()},
                 "variables": sorted(os.environ),
-                "process_id": os.getpid(),
+                "start_id": Handler.start_id,
+                "seen": seen,
             }
         ).encode()
         self.send_response(status)
@@ -47,6 +65,15 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("x-model-version", "7")
         self.end_headers()
         self.wfile.write(content)
+
+
+def written(path: str) -> str:
+    """Answer what the system says to a file there."""
+    try:
+        Path(path).touch()
+    except OSError as error:
+        return str(error.strerror)
+    return "written"
 
 
 def say(text: str) -> None:

@@ -1,173 +1,35 @@
-import json
-import os
-import signal
-import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from deployment.emulator.entities import Workspace
 from deployment.emulator.process_tree import marked_processes
 from deployment.emulator.processes import MARK
 from deployment.emulator.server import emulator_id
-from tests.lib.emulator import REPOSITORY, RunningEmulator, running_emulator, wait_until, write_bundle
+from tests.lib.emulator import REPOSITORY, write_bundle
+from tests.lib.serving_contract import Client, Platform, ServingContract, serving_client
 
 pytestmark = pytest.mark.release
-TINY_SERVER = Path(__file__).parents[1] / "lib" / "tiny_server.py"
-WS = Workspace().arm_id
-ENDPOINT = f"{WS}/onlineEndpoints/diabetes"
-ROUTE = {"path": "/", "port": 8003}
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Speaks to both planes without the SDK."""
-
-    emulator: RunningEmulator
-    control: httpx.Client
-    data: httpx.Client
-
-    def key(self) -> str:
-        return str(self.control.post(f"{ENDPOINT}/listKeys").json()["primaryKey"])
-
-    def done(self, answer: httpx.Response) -> dict[str, Any]:
-        """Answer how the operation that was accepted has ended."""
-        assert answer.status_code in (200, 201, 202), answer.text
-        ended: list[dict[str, Any]] = []
-
-        def has_ended() -> bool:
-            ended.append(self.control.get(answer.headers["azure-asyncoperation"]).json())
-            return bool(ended[-1]["status"] != "InProgress")
-
-        wait_until(has_ended, 60)
-        return ended[-1]
-
-    def deploy(self, name: str, script: str, **properties: Any) -> dict[str, Any]:
-        """Deploy a script under that name and answer how the operation ended."""
-        image = write_bundle(self.emulator.bundles_dir, script)
-        routes = {"livenessRoute": ROUTE, "readinessRoute": ROUTE, "scoringRoute": ROUTE}
-        environment = f"{WS}/environments/{name}/versions/1"
-        self.control.put(environment, json={"properties": {"image": image, "inferenceConfig": routes}})
-        body = {"environmentId": environment, "instanceType": "Standard_DS3_v2", **properties}
-        return self.done(self.control.put(f"{ENDPOINT}/deployments/{name}", json={"properties": body}))
-
-    def score(self, path: str, **headers: str) -> httpx.Response:
-        pinned = {"authorization": f"Bearer {self.key()}", "azureml-model-deployment": "blue", **headers}
-        return self.data.post(f"/endpoints/diabetes{path}", headers=pinned, json={"data": []})
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """An emulator with an endpoint and its deployment blue, whose requests may take 1 s."""
-    with running_emulator(tmp_path_factory.mktemp("emulator")) as emulator, connected(emulator) as found:
-        assert (
-            found.done(found.control.put(ENDPOINT, json={"properties": {"authMode": "Key"}}))["status"] == "Succeeded"
-        )
-        settings = {"requestTimeout": "PT1S", "maxConcurrentRequestsPerInstance": 2}
-        ended = found.deploy("blue", TINY_SERVER.read_text(), requestSettings=settings)
-        assert ended["status"] == "Succeeded", ended
-        yield found
+def platform() -> Platform:
+    def instances_left(state_dir: Path) -> list[str]:
+        return [str(process_id) for process_id in marked_processes(f"{MARK}={emulator_id(state_dir)}/")]
+
+    return Platform("processes", write_bundle, instances_left)
 
 
-class connected:  # noqa: N801 - a context manager reads like a function
-    """Clients of both planes, closed at the end."""
-
-    def __init__(self, emulator: RunningEmulator) -> None:
-        variables = emulator.variables
-        trusted = ssl.create_default_context(cafile=variables["REQUESTS_CA_BUNDLE"])
-        self._control = httpx.Client(base_url=emulator.control_url, verify=trusted, trust_env=False)
-        self._data = httpx.Client(base_url=emulator.data_url, trust_env=False)
-        token = self._data.get(
-            "/msi/token",
-            params={"resource": emulator.control_url},
-            headers={"x-identity-header": variables["IDENTITY_HEADER"]},
-        ).json()["access_token"]
-        self._control.headers["authorization"] = f"Bearer {token}"
-        self._client = Client(emulator, self._control, self._data)
-
-    def __enter__(self) -> Client:
-        return self._client
-
-    def __exit__(self, *_: object) -> None:
-        self._control.close()
-        self._data.close()
+@pytest.fixture(scope="module")
+def client(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    yield from serving_client(platform, tmp_path_factory.mktemp("emulator"))
 
 
-def test_any_path_and_query_reaches_the_container_and_the_key_does_not(client: Client) -> None:
-    answer = client.score("/predict/%2Fa?x=%20&y=1", **{"x-ms-client-request-id": "a b"})
-    assert answer.status_code == 200
-    seen = answer.json()
-    assert seen["path"] == "/predict/%2Fa?x=%20&y=1"
-    assert seen["headers"]["x-request-id"] == answer.headers["x-request-id"]
-    assert seen["headers"]["x-ms-client-request-id"] == "ab"
-    assert client.key() not in answer.text
-    assert answer.headers["server"] == "azureml-frontdoor"
-    assert answer.headers["x-model-version"] == "7"
-
-
-@pytest.mark.parametrize("status", [201, 404, 503])
-def test_a_status_other_than_200_is_424_with_the_containers_body(client: Client, status: int) -> None:
-    answer = client.score(f"/status/{status}")
-    assert answer.status_code == 424
-    assert answer.headers["ms-azureml-model-error-statuscode"] == str(status)
-    assert answer.json()["path"] == f"/status/{status}"
-
-
-def test_a_timeout_is_408_and_the_container_works_on(client: Client) -> None:
-    assert client.score("/sleep/1.6").status_code == 408
-
-    def has_worked_on() -> bool:
-        content = client.control.post(f"{ENDPOINT}/deployments/blue/getLogs", json={"tail": 500}).json()["content"]
-        return "slept 1.6" in content
-
-    wait_until(has_worked_on, 20)
-
-
-def test_each_request_is_a_line_in_the_traffic_log(client: Client) -> None:
-    request_id = client.score("/score").headers["x-request-id"]
-    path = client.emulator.state_dir / "traffic.jsonl"
-    wait_until(lambda: request_id in path.read_text(), 10)
-    (line,) = [json.loads(line) for line in path.read_text().splitlines() if request_id in line]
-    assert (line["DeploymentName"], line["ResponseCode"], line["ModelStatusCode"]) == ("blue", 200, 200)
-    assert client.key() not in path.read_text()
-
-
-def test_a_process_that_dies_is_restarted_and_answers_424_meanwhile(client: Client) -> None:
-    assert client.deploy("mortal", TINY_SERVER.read_text())["status"] == "Succeeded"
-    pinned = {"azureml-model-deployment": "mortal"}
-    before = client.score("/score", **pinned).json()["process_id"]
-    broken_off = client.score("/exit/", **pinned)
-    assert broken_off.status_code == 424
-    assert broken_off.headers["ms-azureml-model-error-reason"] == "model_not_ready"
-    wait_until(lambda: client.score("/score", **pinned).status_code == 200, 30)
-    assert client.score("/score", **pinned).json()["process_id"] != before
-    content = client.control.post(f"{ENDPOINT}/deployments/mortal/getLogs", json={}).json()["content"]
-    assert "Name: BackOff" in content
-    client.done(client.control.delete(f"{ENDPOINT}/deployments/mortal"))
-
-
-def test_a_container_that_exits_fails_the_deployment_and_its_log_says_why(client: Client) -> None:
-    ended = client.deploy("broken", "raise SystemExit('the model is missing')")
-    assert (ended["status"], ended["error"]["code"]) == ("Failed", "ResourceNotReady")
-    assert "exited with code 1" in ended["error"]["message"]
-    content = client.control.post(f"{ENDPOINT}/deployments/broken/getLogs", json={}).json()["content"]
-    assert "the model is missing" in content
-    assert "UserContainerStart: Failed" in content
-    client.done(client.control.delete(f"{ENDPOINT}/deployments/broken"))
-
-
-def test_a_container_that_never_answers_fails_after_its_budget(client: Client) -> None:
-    probe = {"initialDelay": "PT1S", "period": "PT1S", "timeout": "PT1S", "failureThreshold": 1}
-    ended = client.deploy("silent", "import signal; signal.pause()", readinessProbe=probe)
-    assert ended["error"]["code"] == "ResourceNotReady"
-    assert "Readiness probe failed: /: connection refused (after 2 s)" in ended["error"]["message"]
-    client.done(client.control.delete(f"{ENDPOINT}/deployments/silent"))
+class TestServingOnProcesses(ServingContract):
+    """The contract, held by an emulator whose instances are processes."""
 
 
 def test_the_control_plane_does_not_speak_plain_http(client: Client) -> None:
@@ -190,21 +52,3 @@ def test_a_second_emulator_on_the_same_folder_is_refused(client: Client) -> None
     assert second.returncode == 1
     assert "another emulator is running on it" in second.stderr
     assert client.score("/score").status_code == 200
-
-
-def deploy_and_kill(folder: Path) -> None:
-    """Run an emulator, deploy on it and kill it so that it cannot clean up."""
-    with running_emulator(folder) as emulator, connected(emulator) as client:
-        client.done(client.control.put(ENDPOINT, json={"properties": {"authMode": "Key"}}))
-        client.deploy("blue", TINY_SERVER.read_text())
-        os.kill(emulator.process_id, signal.SIGKILL)
-
-
-def test_what_a_killed_emulator_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    mark = f"{MARK}={emulator_id(tmp_path / 'state')}/"
-    with pytest.raises(AssertionError, match="ended with -9"):
-        deploy_and_kill(tmp_path)
-    assert len(marked_processes(mark)) == 1
-    (tmp_path / "emulator.env").unlink()
-    with running_emulator(tmp_path):
-        assert marked_processes(mark) == []

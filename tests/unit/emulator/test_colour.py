@@ -1,169 +1,225 @@
 import asyncio
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from deployment.emulator.colour import Colour
-from deployment.emulator.entities import ProbeSettings
-from deployment.emulator.errors import ProvisioningError, ResourceNotReadyError
-from deployment.emulator.probes import Pace, ProbeResult, ProbeTally
-from tests.lib.emulator_fakes import FAILED_PROBE, Bench, a_deployment, run, settle
+from deployment.emulator.entities import OperationStatus, RequestSettings
+from deployment.emulator.errors import BadRequestError, ResourceNotReadyError
+from deployment.emulator.provisioning import State
+from tests.lib.emulator_fakes import FAILED_PROBE, WANTED_DEPLOYMENT, Bench, a_deployment, run, settle
 
 pytestmark = pytest.mark.unit
-PASSED = ProbeResult(passed=True)
 
 
-def is_ready(colour: Colour) -> bool:
-    """Ask anew: the type checker takes an attribute for unchanged across an await."""
-    return colour.ready
+def serving(bench: Bench) -> Colour:
+    colour = bench.colours.serving("diabetes", "blue")
+    assert colour is not None
+    return colour
 
 
-def test_thresholds_count_results_in_a_row() -> None:
-    tally = ProbeTally(ProbeSettings(success_threshold=2, failure_threshold=3))
-    seen = []
-    for result in (PASSED, FAILED_PROBE, PASSED, PASSED, FAILED_PROBE, FAILED_PROBE, FAILED_PROBE):
-        tally.record(result)
-        seen.append((tally.has_succeeded, tally.has_failed))
-    assert [succeeded for succeeded, _ in seen] == [False, False, False, True, False, False, False]
-    assert [failed for _, failed in seen] == [False] * 6 + [True]
+async def brought_up(bench: Bench, instance_count: int) -> Colour:
+    colour = bench.colour(a_deployment(instance_count=instance_count))
+    await colour.bring_up()
+    return colour
 
 
-def test_restarts_back_off_up_to_five_minutes() -> None:
-    assert [Pace().restart_delay_s(count) for count in range(8)] == [0, 10, 20, 40, 80, 160, 300, 300]
+def chosen_ports(colour: Colour, requests: int) -> Counter[int]:
+    """The scoring ports of the instances that would get the next requests, none of which ends."""
+    ports: Counter[int] = Counter()
+    for _ in range(requests):
+        instance = colour.choose()
+        assert instance is not None
+        instance.pending_requests += 1
+        ports[instance.scoring_port] += 1
+    return ports
 
 
-def test_a_colour_is_ready_as_soon_as_its_readiness_probe_passes() -> None:
+def test_as_many_instances_run_as_are_asked_for_and_all_must_be_ready() -> None:
     async def test() -> None:
         bench = Bench()
-        bench.prober.results["/ready"] = FAILED_PROBE
-        colour = bench.colour(a_deployment())
+        bench.prober.ports_failing.add(40002)
+        colour = bench.colour(a_deployment(instance_count=3))
         starting = asyncio.ensure_future(colour.bring_up())
-        await bench.clock.wind(3)
-        assert not is_ready(colour)
-        bench.prober.results.clear()
+        await bench.clock.wind(5)
+        assert len(bench.runtime.running) == 3
+        assert colour.ready
+        assert not starting.done()
+        bench.prober.ports_failing.clear()
         await bench.clock.wind(0.1)
         await starting
-        assert is_ready(colour)
-        assert colour.scoring_port == 40001
         await colour.shut_down()
         assert not bench.runtime.running
 
     run(test())
 
 
-def test_with_real_delays_the_first_probe_waits_the_initial_delay() -> None:
+def test_one_instance_that_does_not_start_fails_them_all_and_is_the_one_in_the_log() -> None:
     async def test() -> None:
-        bench = Bench(Pace(real_delays=True))
-        colour = bench.colour(a_deployment())
+        bench = Bench()
+        bench.prober.ports_failing.add(40002)
+        colour = bench.colour(a_deployment(instance_count=3))
         starting = asyncio.ensure_future(colour.bring_up())
-        await bench.clock.wind(9.9)
-        assert bench.prober.sent == []
-        await bench.clock.wind(0.2)
-        await starting
-        await colour.shut_down()
-
-    run(test())
-
-
-@pytest.mark.parametrize("real_delays", [True, False])
-def test_a_container_that_never_becomes_ready_fails_after_the_documented_budget(real_delays: bool) -> None:  # noqa: FBT001 - pytest passes it by name
-    async def test() -> None:
-        bench = Bench(Pace(real_delays=real_delays))
-        bench.prober.results["/ready"] = FAILED_PROBE
-        colour = bench.colour(a_deployment())
-        starting = asyncio.ensure_future(colour.bring_up())
-        await bench.clock.wind(29)
-        assert not starting.done()
-        await bench.clock.wind(2)
-        with pytest.raises(ResourceNotReadyError, match="statuscode: 503") as refused:
+        await bench.clock.wind(31)
+        with pytest.raises(ResourceNotReadyError):
             await starting
-        assert refused.value.code == "ResourceNotReady"
-        assert refused.value.message.startswith("User container has crashed or terminated: ")
         assert not bench.runtime.running
         assert colour.status.container_start == "Failed"
 
     run(test())
 
 
-def test_a_container_that_exits_before_it_is_ready_fails_at_once_with_its_exit_code() -> None:
+def test_requests_are_spread_evenly_and_a_busy_instance_gets_none() -> None:
     async def test() -> None:
         bench = Bench()
-        bench.prober.results["/ready"] = FAILED_PROBE
-        colour = bench.colour(a_deployment())
-        starting = asyncio.ensure_future(colour.bring_up())
-        await settle()
-        bench.runtime.exit_codes[bench.runtime.started[0].instance_id] = 3
-        await bench.clock.wind(0.2)
-        with pytest.raises(ProvisioningError, match="exited with code 3"):
-            await starting
-
-    run(test())
-
-
-def test_a_container_that_fails_its_liveness_probe_is_restarted_and_the_event_is_kept() -> None:
-    async def test() -> None:
-        bench = Bench()
-        colour = bench.colour(a_deployment())
-        await colour.bring_up()
-        bench.prober.results["/live"] = FAILED_PROBE
-        await bench.clock.wind(19.9)
-        assert len(bench.runtime.started) == 1
-        bench.prober.sent.clear()
-        await bench.clock.wind(0.2)
-        assert len(bench.runtime.started) == 2
-        assert is_ready(colour)
-        killing = [event.message for event in colour.events if event.name == "Killing"]
-        assert killing == ["Container inference-server failed liveness probe, will be restarted"]
+        colour = await brought_up(bench, 3)
+        assert chosen_ports(colour, 30) == {40001: 10, 40002: 10, 40003: 10}
+        colour.instances[0].pending_requests += 5
+        assert chosen_ports(colour, 10) == {40002: 5, 40003: 5}
+        for each in colour.instances:
+            each.pending_requests = 0
         await colour.shut_down()
 
     run(test())
 
 
-def test_a_container_that_exits_later_is_restarted() -> None:
+def test_idle_instances_take_turns() -> None:
     async def test() -> None:
         bench = Bench()
-        colour = bench.colour(a_deployment())
-        await colour.bring_up()
-        bench.runtime.exit_codes[bench.runtime.started[0].instance_id] = 137
-        await bench.clock.wind(1)
-        assert len(bench.runtime.started) == 2
-        assert is_ready(colour)
+        colour = await brought_up(bench, 3)
+        chosen = [colour.choose() for _ in range(9)]
+        assert Counter(each.scoring_port for each in chosen if each) == {40001: 3, 40002: 3, 40003: 3}
+        await colour.shut_down()
+
+    run(test())
+
+
+def test_when_one_instance_is_killed_the_others_serve_and_it_is_restarted() -> None:
+    async def test() -> None:
+        bench = Bench()
+        colour = await brought_up(bench, 2)
+        bench.prober.ports_failing.add(40003)
+        await colour.kill_instance(0)
+        await bench.clock.wind(0.5)
+        assert chosen_ports(colour, 4) == {40002: 4}
         assert any("exit code 137" in event.message for event in colour.events)
-        await colour.shut_down()
-
-    run(test())
-
-
-def test_readiness_is_lost_and_found_without_a_restart() -> None:
-    async def test() -> None:
-        bench = Bench()
-        colour = bench.colour(a_deployment())
-        await colour.bring_up()
-        bench.prober.results["/ready"] = FAILED_PROBE
-        await bench.clock.wind(19)
-        assert is_ready(colour)
-        await bench.clock.wind(2)
-        assert not is_ready(colour)
-        bench.prober.results.clear()
-        await bench.clock.wind(5)
-        assert is_ready(colour)
-        assert len(bench.runtime.started) == 1
-        await colour.shut_down()
-
-    run(test())
-
-
-def test_shutting_down_waits_for_pending_requests_but_no_longer_than_one_may_take() -> None:
-    async def test() -> None:
-        bench = Bench()
-        colour = bench.colour(a_deployment())
-        await colour.bring_up()
-        colour.pending_requests = 1
-        ending = asyncio.ensure_future(colour.shut_down())
-        await bench.clock.wind(4.9)
-        assert bench.runtime.running
-        colour.pending_requests = 0
+        bench.prober.ports_failing.clear()
         await bench.clock.wind(0.1)
-        await ending
-        assert not bench.runtime.running
+        assert set(chosen_ports(colour, 5)) == {40002, 40003}
+        for each in colour.instances:
+            each.pending_requests = 0
+        with pytest.raises(BadRequestError, match="no such instance"):
+            await colour.kill_instance(2)
+        await colour.shut_down()
+
+    run(test())
+
+
+def test_the_limit_of_pending_requests_grows_with_the_instances() -> None:
+    settings = RequestSettings(max_concurrent_requests_per_instance=3)
+    assert a_deployment(settings=settings).max_pending_requests == 6
+    assert a_deployment(settings=settings, instance_count=4).max_pending_requests == 24
+
+
+def test_an_update_of_the_instance_count_scales_up_and_down_without_restarting_the_rest() -> None:
+    async def test() -> None:
+        bench = Bench()
+        await bench.with_colours(blue=100)
+        for count, started in ((3, 3), (1, 3), (2, 4)):
+            bench.deployments.put(replace(WANTED_DEPLOYMENT, instance_count=count))
+            await bench.operations.settle()
+            assert len(bench.runtime.running) == len(serving(bench).instances) == count
+            assert len(bench.runtime.started) == started
+            assert bench.deployments.get("diabetes", "blue").instance_count == count
+        await bench.close()
+
+    run(test())
+
+
+def test_an_instance_that_is_scaled_away_finishes_its_requests() -> None:
+    async def test() -> None:
+        bench = Bench()
+        await bench.with_colours(blue=100)
+        bench.deployments.put(replace(WANTED_DEPLOYMENT, instance_count=2))
+        await bench.operations.settle()
+        colour = serving(bench)
+        leaving = colour.instances[1]
+        leaving.pending_requests = 1
+        bench.deployments.put(WANTED_DEPLOYMENT)
+        await bench.clock.wind(1)
+        assert len(bench.runtime.running) == 2
+        assert chosen_ports(colour, 3) == {40001: 3}
+        leaving.pending_requests = 0
+        await bench.clock.wind(0.1)
+        await bench.operations.settle()
+        assert len(bench.runtime.running) == 1
+        colour.instances[0].pending_requests = 0
+        await bench.close()
+
+    run(test())
+
+
+def test_scaling_up_that_fails_leaves_as_many_as_before() -> None:
+    async def test() -> None:
+        bench = Bench()
+        await bench.with_colours(blue=100)
+        bench.prober.ports_failing.add(40003)
+        _, operation, _ = bench.deployments.put(replace(WANTED_DEPLOYMENT, instance_count=3))
+        await settle()
+        await bench.clock.wind(31)
+        await bench.operations.settle()
+        assert bench.operations.get(operation.id).status is OperationStatus.FAILED
+        assert bench.deployments.get("diabetes", "blue").state is State.UPDATE_FAILED
+        assert len(bench.runtime.running) == 1
+        assert serving(bench).ready
+        log = await bench.deployments.logs("diabetes", "blue", inference_server=True, tail=10)
+        assert "UserContainerStart: Failed" in log
+        await bench.close()
+
+    run(test())
+
+
+def test_an_unknown_instance_type_is_refused_by_its_name() -> None:
+    async def test() -> None:
+        bench = Bench()
+        await bench.with_colours()
+        with pytest.raises(BadRequestError, match="instance type 'Standard_X1' is not supported"):
+            bench.deployments.put(replace(WANTED_DEPLOYMENT, instance_type="Standard_X1"))
+        bench.deployments.put(replace(WANTED_DEPLOYMENT, instance_type="STANDARD_DS3_V2"))
+        await bench.operations.settle()
+        assert bench.runtime.started[0].sku is not None
+        assert bench.runtime.started[0].sku.memory_gib == 14
+        await bench.close()
+
+    run(test())
+
+
+def test_a_fault_of_the_emulator_itself_ends_as_failed_and_not_for_ever_under_way() -> None:
+    async def test() -> None:
+        bench = Bench()
+        await bench.with_colours()
+        bench.runtime.fault = RuntimeError("broken")
+        _, operation, _ = bench.deployments.put(WANTED_DEPLOYMENT)
+        await bench.operations.settle()
+        assert bench.operations.get(operation.id).error_code == "InternalServerError"
+        assert bench.deployments.get("diabetes", "blue").state is State.CREATION_FAILED
+        await bench.close()
+
+    run(test())
+
+
+@pytest.mark.parametrize("is_failing", [True, False])
+def test_a_colour_is_not_ready_while_none_of_its_instances_is(*, is_failing: bool) -> None:
+    async def test() -> None:
+        bench = Bench()
+        colour = bench.colour(a_deployment(instance_count=2))
+        if is_failing:
+            bench.prober.results["/ready"] = FAILED_PROBE
+        colour.resume()
+        await bench.clock.wind(1)
+        assert colour.ready is not is_failing
+        assert (colour.choose() is None) is is_failing
+        await colour.shut_down()
 
     run(test())

@@ -145,10 +145,14 @@ def test_what_deployments_cannot_do_here_is_501_by_name(change: dict[str, Any], 
     with_client(test)
 
 
-def test_two_instances_are_501_until_they_really_run() -> None:
-    async def test(client: httpx.AsyncClient, _: Bench) -> None:
+def test_as_many_instances_run_as_the_capacity_says() -> None:
+    async def test(client: httpx.AsyncClient, bench: Bench) -> None:
+        await bench.with_colours()
         body = {**DEPLOYMENT_BODY, "sku": {"name": "Default", "capacity": 2}}
-        assert refusal(await client.put(DEPLOYMENT, json=body)) == (501, "NotEmulated")
+        assert (await client.put(DEPLOYMENT, json=body)).json()["sku"]["capacity"] == 2
+        await bench.operations.settle()
+        assert len(bench.runtime.running) == 2
+        await bench.close()
 
     with_client(test)
 

@@ -1,107 +1,19 @@
 import json
-import random
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, cast
 
 import aiohttp
 import pytest
 
-from deployment.emulator.data_plane import DataPlane
-from deployment.emulator.exchange import Request
-from deployment.emulator.traffic_log import TrafficLog
-from deployment.emulator.upstream import ContainerAnswer, Upstream
-from tests.lib.emulator_fakes import FAILED_PROBE, WANTED_DEPLOYMENT, Bench, run, settle
+from deployment.emulator.upstream import ContainerAnswer
+from tests.lib.data_plane import JSON_HEADER, Effect, Plane
+from tests.lib.emulator_fakes import FAILED_PROBE, WANTED_DEPLOYMENT, run, settle
 
 pytestmark = pytest.mark.unit
-JSON_HEADER = (b"content-type", b"application/json")
-
-
-@dataclass
-class FakeUpstream:
-    """A container that answers what it is told, or raises."""
-
-    answer: ContainerAnswer = field(
-        default_factory=lambda: ContainerAnswer(200, [JSON_HEADER, (b"x-model-version", b"7")], b"[1.0]", 0.0)
-    )
-    fault: Exception | None = None
-    seen: list[tuple[Request, int, bytes, dict[str, str], float]] = field(default_factory=list)
-
-    async def call(
-        self, request: Request, host_port: int, target: bytes, extra: dict[str, str], timeout_s: float
-    ) -> ContainerAnswer:
-        self.seen.append((request, host_port, target, extra, timeout_s))
-        if self.fault is not None:
-            raise self.fault
-        return self.answer
-
-
-@dataclass
-class Reply:
-    """What a client got."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-    def header(self, name: str) -> str | None:
-        found = [value.decode() for each, value in self.headers if each == name.encode()]
-        assert len(found) < 2, f"{name} twice"
-        return found[0] if found else None
-
-
-class Plane:
-    """A data plane over a backend of fakes, with blue at 90 % and green at 10 %."""
-
-    def __init__(self, folder: Path, traffic: dict[str, int] | None = None) -> None:
-        self.bench = Bench()
-        self.upstream = FakeUpstream()
-        self.log_path = folder / "traffic.jsonl"
-        self.log = TrafficLog(self.log_path, "local", "ws", "id")
-        self.traffic = {"blue": 90, "green": 10} if traffic is None else traffic
-        rng = random.Random(3)  # noqa: S311 - it splits traffic, it keeps no secret
-        self.app = DataPlane(self.bench.store, self.bench.colours, cast("Upstream", self.upstream), self.log, rng)
-
-    async def __aenter__(self) -> Self:
-        await self.bench.with_colours(blue=0, green=0)
-        await self.bench.set_traffic(**self.traffic)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.log.close()
-        await self.bench.close()
-
-    async def send(self, path: str = "/endpoints/diabetes/score", *, key: str | None = None, **headers: str) -> Reply:
-        given = self.bench.endpoints.keys("diabetes").primary if key is None else key
-        pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-        if given:
-            pairs.append((b"authorization", f"Bearer {given}".encode()))
-        raw_path, _, query = path.encode().partition(b"?")
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "raw_path": raw_path,
-            "query_string": query,
-            "http_version": "1.1",
-            "headers": pairs,
-        }
-        sent: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b'{"data": []}'}
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
-        await self.app(scope, receive, send)
-        return Reply(sent[0]["status"], sent[0]["headers"], sent[1]["body"])
-
-    def logged(self) -> list[dict[str, Any]]:
-        self.log.flush()
-        return [json.loads(line) for line in self.log_path.read_text().splitlines()]
 
 
 @pytest.fixture
@@ -269,14 +181,15 @@ def test_one_request_more_than_twice_the_concurrency_is_429(plane: Callable[...,
         async with plane(blue=100) as data:
             colour = data.bench.colours.serving("diabetes", "blue")
             assert colour is not None
-            colour.pending_requests = 1
+            (instance,) = colour.instances
+            instance.pending_requests = 1
             assert (await data.send()).status == 200
-            colour.pending_requests = 2
+            instance.pending_requests = 2
             reply = await data.send()
             assert (reply.status, reply.body) == (429, b"")
             assert reply.header("ms-azureml-model-error-reason") == "too_many_pending_request"
             assert colour.pending_requests == 2
-            colour.pending_requests = 0
+            instance.pending_requests = 0
 
     run(test())
 
@@ -318,5 +231,40 @@ def test_the_traffic_log_has_azures_columns_and_no_key(plane: Callable[..., Plan
             }
             assert {name: line[name] for name in expected} == expected
             assert line["TotalDurationMs"] >= 0
+
+    run(test())
+
+
+def test_a_fault_that_was_asked_for_delays_or_refuses(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane(blue=100) as data:
+            data.faults.effects = {"blue": Effect(status=503), "green": Effect(delay_ms=30)}
+            refused = await data.send()
+            assert (refused.status, refused.header("azureml-model-deployment")) == (503, "blue")
+            assert data.upstream.seen == []
+            before_s = time.perf_counter()
+            assert (await data.send(azureml_model_deployment="green")).status == 200
+            assert time.perf_counter() - before_s >= 0.03
+            assert [line["ResponseCode"] for line in data.logged()] == [503, 200]
+
+    run(test())
+
+
+def test_several_instances_share_the_limit_and_the_requests(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane(blue=100) as data:
+            data.bench.deployments.put(replace(WANTED_DEPLOYMENT, instance_count=3))
+            await data.bench.operations.settle()
+            ports = Counter([(await data.send()).status and data.upstream.seen[-1][1] for _ in range(30)])
+            assert sorted(ports.values()) == [10, 10, 10]
+            colour = data.bench.colours.serving("diabetes", "blue")
+            assert colour is not None
+            for each in colour.instances:
+                each.pending_requests = 2
+            assert (await data.send()).status == 429
+            colour.instances[0].pending_requests = 1
+            assert (await data.send()).status == 200
+            for each in colour.instances:
+                each.pending_requests = 0
 
     run(test())
