@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from benchmarks.disturbance import DISTURBED_PERCENT, Disturbance
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Results, write_figures
 from benchmarks.machine import Cores, check_tools, describe_machine
@@ -15,6 +16,7 @@ from benchmarks.options import Options
 from benchmarks.service_suite import CASE_NAMES, measure_service
 from benchmarks.tables import say, show_about
 
+DISTURBED = ": the figures are disturbed, measure again on a machine that does nothing else"
 EXIT_MISSED = 1
 EXIT_BAD_INPUT = 2
 # `all` runs these in turn; each has a command of its own.
@@ -88,8 +90,12 @@ def _measure(suites: list[str], peers: str, rounds: int, seconds: int, cases: fr
     show_about(about)
     os.sched_setaffinity(0, {cores.client})  # the generator of open arrivals runs in this process
     options = Options(cores, rounds, seconds, peers == "all", cases, _advance)
+    disturbance = Disturbance()
     results = {name: SUITES[name](options) for name in suites}
-    write_figures(report, results, dict(about))
+    disturbed_percent = disturbance.percent()
+    others = f"{disturbed_percent:.0f} % of all cores' time"
+    write_figures(report, results, about | {"other processes": others})
+    say(f"other processes took {others}" + (DISTURBED if disturbed_percent > DISTURBED_PERCENT else ""))
     missed = [figure for each in results.values() for figure in each.missed]
     for figure in missed:
         value = "not measured" if figure.value is None else f"{figure.value:g} {figure.unit}"
