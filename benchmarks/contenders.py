@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks import dialects
 from benchmarks.dialects import Dialect
-from benchmarks.environments import BENCH, REPOSITORY, environment_of, versions_in
+from benchmarks.environments import BENCH, IMAGE, REPOSITORY, environment_of, versions_in
 from benchmarks.models import TrainedModel
 from benchmarks.ports import free_ports
 from benchmarks.server import Launch, Server
@@ -40,7 +40,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Contender:
-    """One row of the table; `lock` names the environment of its own in requirements/peers, if it has one.
+    """One row of the table; `lock` names its environment, None is that of this process.
 
     A contender that `predicts` is asked before it is timed, and must answer what model.predict does.
     """
@@ -157,13 +157,14 @@ def _launch_mlflow(site: Site) -> Launch:
     return Launch(["bash", "-c", f"{write} && {serve}"], site.port, site.programs, variables, ready_path="/ping")
 
 
-OURS = Contender("ours", "this service", ("uvicorn", "fastapi", "scikit-learn"), dialects.AZURE, launch_ours)
+OURS = Contender("ours", "this service", ("uvicorn", "fastapi", "scikit-learn"), dialects.AZURE, launch_ours, IMAGE)
 OURS_BY_MODEL_PREDICT = Contender(
     "ours-model-predict",
     "this service, model.predict alone",
     OURS.packages,
     dialects.AZURE,
     _launch_ours_by_model_predict,
+    IMAGE,
 )
 PLAIN = Contender(
     "plain-fastapi",
@@ -171,6 +172,7 @@ PLAIN = Contender(
     ("fastapi", "uvicorn", "pydantic", "scikit-learn"),
     dialects.AZURE,
     _launch_uvicorn("plain_fastapi"),
+    IMAGE,
 )
 AZMLINFSRV = Contender(
     "azmlinfsrv",
@@ -178,9 +180,10 @@ AZMLINFSRV = Contender(
     ("azureml-inference-server-http", "scikit-learn"),
     dialects.AZURE,
     _launch_azmlinfsrv,
+    IMAGE,
 )
 LIMIT = Contender(
-    "raw-uvicorn", "limit: raw uvicorn, a constant", ("uvicorn",), dialects.AZURE, _launch_limit, predicts=False
+    "raw-uvicorn", "limit: raw uvicorn, a constant", ("uvicorn",), dialects.AZURE, _launch_limit, IMAGE, predicts=False
 )
 MORE_PEERS = (
     Contender("mlserver", "MLServer", ("mlserver",), dialects.OPEN_INFERENCE, _launch_mlserver, "mlserver"),

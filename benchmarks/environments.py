@@ -1,4 +1,4 @@
-"""Peers that do not go into the project's own environment have one each, in .bench/<peer>, made from a hashed lock."""
+"""Everything measured runs in an environment made from a hashed lock, in .bench: the image's, and one for each peer."""
 
 import hashlib
 import json
@@ -13,7 +13,10 @@ from benchmarks.errors import BenchmarkError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BENCH = REPOSITORY / ".bench"
-LOCKS = REPOSITORY / "requirements" / "peers"
+REQUIREMENTS = REPOSITORY / "requirements"
+LOCKS = REQUIREMENTS / "peers"
+# What the image installs, and no more: what else is installed may be imported, and then takes time and memory.
+IMAGE = "service"
 INSTALL_TIMEOUT_S = 900
 STAMP = ".locked-by"
 PRINT_VERSIONS = (
@@ -29,7 +32,7 @@ def environment_of(lock: str | None) -> Path:
     if lock is None:
         return Path(sys.executable).parent
     folder = BENCH / lock
-    requirements = LOCKS / f"{lock}.txt"
+    requirements = (REQUIREMENTS if lock == IMAGE else LOCKS) / f"{lock}.txt"
     wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
     stamp = folder / STAMP
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
