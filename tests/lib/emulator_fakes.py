@@ -85,6 +85,7 @@ class FakeRuntime:
     running: set[str] = field(default_factory=set)
     output: str = "one\ntwo\n"
     start_gate: asyncio.Event | None = None
+    stop_gate: asyncio.Event | None = None
     fault: Exception | None = None
 
     async def pull(self, image: str) -> str:
@@ -115,7 +116,11 @@ class FakeRuntime:
 
     async def stop(self, instance_id: str, grace_s: float) -> None:
         assert grace_s >= 0
-        self.running.discard(instance_id)
+        if instance_id in self.running:
+            # As in the real ones: whoever stops it a second time does not wait.
+            self.running.discard(instance_id)
+            if self.stop_gate is not None:
+                await self.stop_gate.wait()
         self.stopped.append(instance_id)
 
     async def remove_all(self) -> None:
