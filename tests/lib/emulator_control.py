@@ -1,5 +1,6 @@
 """What a test may ask of a running emulator beyond Azure's own calls: faults, the list of calls, a killed instance."""
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class EmulatorControl:
         answer.raise_for_status()
         self._http = httpx.Client(
             base_url=self._url,
-            verify=httpx.create_ssl_context(variables["REQUESTS_CA_BUNDLE"], trust_env=False),
+            verify=ssl.create_default_context(cafile=variables["REQUESTS_CA_BUNDLE"]),
             headers={"authorization": f"Bearer {answer.json()['access_token']}"},
             timeout=TIMEOUT_S,
             trust_env=False,
