@@ -1,10 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fuzz lint format lock emulator env
+.PHONY: help demo test bench fuzz conformance lint format lock emulator env
 
 # The demo's second model: good is promoted, slow and wrong are refused.
 CANDIDATE ?= good
 # auto, containers or processes
 RUNTIME ?= auto
+# What the conformance suite deploys: processes or containers
+CONFORMANCE_RUNTIME ?= processes
 # Where the reports go
 REPORTS ?= reports
 # default, or all: peers in environments of their own too
@@ -17,7 +19,7 @@ ARGS ?=
 PYTHON_IN_VENV := .venv/bin/python
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: env ## a whole release on this machine, from training to 100 % (CANDIDATE=slow or wrong: a refusal)
 	@$(PYTHON_IN_VENV) -m deployment demo --candidate $(CANDIDATE) --runtime $(RUNTIME) --reports-dir $(REPORTS)
@@ -31,6 +33,10 @@ bench: env ## the service against its peers, each on one core, and what it must 
 
 fuzz: env ## bodies of every sort for the decoder and a running server, for FUZZ_S seconds (60)
 	@$(PYTHON_IN_VENV) -m fuzz --seconds $(FUZZ_S) --reports $(REPORTS)
+
+conformance: env ## which of the SDK's operations behave as on Azure, against the emulator
+	@$(PYTHON_IN_VENV) -m pytest tests/conformance -q --conformance-runtime $(CONFORMANCE_RUNTIME) \
+		--conformance-report $(REPORTS)/conformance.json $(ARGS)
 
 lint: env ## formatting, types, and the linters of shell, Dockerfile and workflows
 	@scripts/lint.sh

@@ -44,7 +44,11 @@ def main(
         str | None, typer.Option(help="Host of a registry to pull images from as --registry-username.")
     ] = None,
     registry_username: Annotated[str, typer.Option(help=f"Its password is read from ${PASSWORD_VARIABLE}.")] = "",
-    seed: Annotated[int | None, typer.Option(help="Make the traffic split repeatable.")] = None,
+    operation_seconds: Annotated[
+        float, typer.Option(min=0, help="How long each operation takes besides its work.")
+    ] = 0.0,
+    core_quota: Annotated[int, typer.Option(min=0, help="Cores that all deployments may take together.")] = 100,
+    seed: Annotated[int | None, typer.Option(help="Make the traffic split and the faults repeatable.")] = None,
 ) -> None:
     """Serve Azure ML's control plane and data plane on loopback until SIGINT or SIGTERM.
 
@@ -63,7 +67,15 @@ def main(
         return ContainerRuntime(logs_dir, emulator_id, login)
 
     pace = Pace(real_delays=True, grace_s=30.0) if real_delays else Pace()
-    settings = Settings(state_dir=state_dir, new_runtime=new_runtime, env_file=env_file, pace=pace, seed=seed)
+    settings = Settings(
+        state_dir=state_dir,
+        new_runtime=new_runtime,
+        env_file=env_file,
+        pace=pace,
+        seed=seed,
+        operation_s=operation_seconds,
+        core_quota=core_quota,
+    )
     try:
         uvloop.run(serve(settings, announce=lambda lines: typer.echo(lines, nl=False)))
     except (NoEngineError, StateDirInUseError, UnreadableStateError) as error:

@@ -14,6 +14,7 @@ from docker.types import Mount
 from deployment.emulator.errors import ImagePullError, ResourceNotReadyError
 from deployment.emulator.processes import tail_of
 from deployment.emulator.runtime import CODE_ROOT, Instance, InstanceSpec
+from deployment.emulator.threads import MAX_THREADS, Threads
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -45,47 +46,48 @@ class ContainerRuntime:
 
     def __init__(self, logs_dir: Path, emulator_id: str, registry_login: RegistryLogin | None = None) -> None:
         try:
-            self._engine = docker.from_env()
+            self._engine = docker.from_env(max_pool_size=MAX_THREADS)
             self._engine_cores = int(self._engine.info()["NCPU"])
         except DockerException as error:
             raise NoEngineError(
                 f"containers: no Docker Engine answers ({error}); start one or use --runtime processes"
             ) from error
         self._registry_login = registry_login
+        self._threads = Threads("containers")
         self._logs_dir = logs_dir
         self._emulator_id = emulator_id
         self._containers: dict[str, Container] = {}
 
     async def pull(self, image: str) -> str:
         """Answer the image's id; raises ImagePullError when neither engine nor registry have it."""
-        return await asyncio.to_thread(self._pull, image)
+        return await self._threads.run(self._pull, image)
 
     async def start(self, spec: InstanceSpec) -> Instance:
         """Run the image; raises ResourceNotReadyError when the engine refuses."""
-        return await asyncio.to_thread(self._start, spec)
+        return await self._threads.run(self._start, spec)
 
     async def exit_code(self, instance_id: str) -> int | None:
         """Answer None while the container runs, otherwise its exit code."""
-        return await asyncio.to_thread(self._exit_code, instance_id)
+        return await self._threads.run(self._exit_code, instance_id)
 
     async def logs(self, instance_id: str, tail: int) -> str:
         """Answer the last lines of the container's output."""
-        return await asyncio.to_thread(self._logs, instance_id, tail)
+        return await self._threads.run(self._logs, instance_id, tail)
 
     async def kill(self, instance_id: str) -> None:
         """Kill the container; it stays until it is stopped."""
-        await asyncio.to_thread(self._kill, instance_id)
+        await self._threads.run(self._kill, instance_id)
 
     async def stop(self, instance_id: str, grace_s: float) -> None:
         """Stop and remove the container."""
         container = self._containers.pop(instance_id, None)
         if container is not None:
-            await asyncio.to_thread(self._remove, instance_id, container, grace_s)
+            await self._threads.run(self._remove, instance_id, container, grace_s)
 
     async def remove_all(self) -> None:
         """Remove every container that carries this emulator's id."""
         await asyncio.gather(*(self.stop(instance_id, 0.0) for instance_id in list(self._containers)))
-        await asyncio.to_thread(self._remove_labelled)
+        await self._threads.run(self._remove_labelled)
         self._engine.close()
 
     def _pull(self, image: str) -> str:

@@ -1,8 +1,8 @@
-"""The control plane's routes: they read requests, call the backend and write documents, and decide nothing."""
+"""The control plane: every call is let in, named, recorded, struck by the faults asked for, and answered."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -11,12 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deployment.emulator.clock import Clock
-from deployment.emulator.deployments import Deployments
-from deployment.emulator.documents import Document, Documents, error_document
-from deployment.emulator.endpoints import Endpoints
-from deployment.emulator.entities import Operation, OperationStatus
-from deployment.emulator.environments import Environments
+from deployment.emulator.backend import Backend
+from deployment.emulator.calling import CallRoute, Handler
+from deployment.emulator.documents import Documents, error_body, error_document
+from deployment.emulator.documents_assets import AssetDocuments
+from deployment.emulator.dropping import DroppedConnection
 from deployment.emulator.errors import (
     AzureError,
     BadRequestError,
@@ -25,15 +24,11 @@ from deployment.emulator.errors import (
     NotFoundError,
     UnauthorizedError,
 )
-from deployment.emulator.operations import Operations
-from deployment.emulator.tokens import Tokens
-from deployment.emulator.wire import (
-    read_deployment,
-    read_endpoint,
-    read_environment,
-    read_logs_wanted,
-    read_primary_key_wanted,
-)
+from deployment.emulator.faults import ControlFault, Delay, Drop, Refuse, When
+from deployment.emulator.routes_assets import AssetRoutes
+from deployment.emulator.routes_blobs import BlobRoutes
+from deployment.emulator.routes_endpoints import EndpointRoutes
+from deployment.emulator.routes_faults import FaultRoutes
 
 logger = logging.getLogger(__name__)
 HTTP_STATUS = {
@@ -43,61 +38,39 @@ HTTP_STATUS = {
     ConflictError: 409,
     NotEmulatedError: 501,
 }
-WORKSPACE = "/subscriptions/{s}/resourceGroups/{r}/providers/Microsoft.MachineLearningServices/workspaces/{w}"
-LOCATION = "/subscriptions/{s}/providers/Microsoft.MachineLearningServices/locations/{location}"
-ENDPOINT = WORKSPACE + "/onlineEndpoints/{endpoint}"
-DEPLOYMENT = ENDPOINT + "/deployments/{deployment}"
-ENVIRONMENT = WORKSPACE + "/environments/{name}"
-# The SDK polls every 5 to 30 s unless the answer says otherwise.
-POLL_SOON = {"retry-after-ms": "50"}
-Handler = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """All that the routes call."""
-
-    endpoints: Endpoints
-    deployments: Deployments
-    environments: Environments
-    operations: Operations
-    tokens: Tokens
-    clock: Clock
+# What Azure's error document calls a status that a fault asks for.
+CODES = {409: "Conflict", 412: "PreconditionFailed", 429: "TooManyRequests", 503: "ServiceUnavailable"}
+# The parts of a route's path that name what a call is about.
+NAMING = ("endpoint", "deployment", "name", "version", "blob")
 
 
 class ControlPlane:
     """Answers ARM's requests for the one workspace of the emulator."""
 
-    def __init__(self, backend: Backend, documents: Documents) -> None:
+    def __init__(self, backend: Backend, documents: Documents, poll_after_ms: int | None = 50) -> None:
         self._backend = backend
         self._documents = documents
+        assets = AssetDocuments(documents.workspace, documents.control_url)
+        self._guarded = [
+            *AssetRoutes(backend, documents, assets).routes(),
+            *EndpointRoutes(backend, documents, poll_after_ms).routes(),
+        ]
+        self._open = [
+            CallRoute("clouds.list", "GET", "/metadata/endpoints", self._list_clouds),
+            *BlobRoutes(backend.blobs).routes(),
+        ]
+        self._own = FaultRoutes(backend, [*self._guarded, *self._open]).routes()
 
     def app(self) -> Starlette:
         """Answer the ASGI application."""
-        guarded: list[tuple[str, str, Handler]] = [
-            ("GET", WORKSPACE, self._get_workspace),
-            ("GET", WORKSPACE + "/onlineEndpoints", self._list_endpoints),
-            ("GET", ENDPOINT, self._get_endpoint),
-            ("PUT", ENDPOINT, self._put_endpoint),
-            ("DELETE", ENDPOINT, self._delete_endpoint),
-            ("POST", ENDPOINT + "/listKeys", self._list_keys),
-            ("POST", ENDPOINT + "/regenerateKeys", self._regenerate_keys),
-            ("GET", ENDPOINT + "/deployments", self._list_deployments),
-            ("GET", DEPLOYMENT, self._get_deployment),
-            ("PUT", DEPLOYMENT, self._put_deployment),
-            ("DELETE", DEPLOYMENT, self._delete_deployment),
-            ("POST", DEPLOYMENT + "/getLogs", self._get_logs),
-            ("GET", ENVIRONMENT, self._get_environment_container),
-            ("GET", ENVIRONMENT + "/versions/{version}", self._get_environment),
-            ("PUT", ENVIRONMENT + "/versions/{version}", self._put_environment),
-            ("GET", LOCATION + "/mfeOperationsStatus/{operation}", self._get_operation_status),
-            ("GET", LOCATION + "/mfeOperationResults/{operation}", self._get_operation_result),
+        routes = [
+            *(_route(each, self._recorded(each.call, self._let_in(each.handler))) for each in self._guarded),
+            *(_route(each, self._recorded(each.call, each.handler)) for each in self._open),
+            *(_route(each, _answered(self._let_in(each.handler))) for each in self._own),
         ]
-        routes = [Route(path, self._guard(handler), methods=[method]) for method, path, handler in guarded]
-        routes.append(Route("/metadata/endpoints", self._get_clouds, methods=["GET"]))
-        return Starlette(routes=routes, exception_handlers={AzureError: _refuse, HTTPException: _refuse_route})
+        return Starlette(routes=routes, exception_handlers={HTTPException: self._refuse_route})
 
-    def _guard(self, handler: Handler) -> Handler:
+    def _let_in(self, handler: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
             authorization = request.headers.get("authorization", "")
             self._backend.tokens.check(authorization, self._documents.control_url)
@@ -105,6 +78,19 @@ class ControlPlane:
             return await handler(request)
 
         return guarded
+
+    def _recorded(self, call: str, handler: Handler) -> Handler:
+        answered = _answered(handler)
+
+        async def recorded(request: Request) -> Response:
+            resource = self._resource(request)
+            fault = self._backend.faults.for_call(call, resource)
+            end = self._backend.calls.begin(call, request.method, resource, is_struck=fault is not None)
+            response = await (answered(request) if fault is None else _strike(fault, lambda: answered(request)))
+            end(response.status_code)
+            return response
+
+        return recorded
 
     def _check_scope(self, request: Request) -> None:
         workspace = self._documents.workspace
@@ -114,113 +100,57 @@ class ControlPlane:
             if given.lower() != value.lower():
                 raise NotFoundError(f"The emulator has '{value}', not '{given}'.")
 
-    async def _get_clouds(self, _: Request) -> Response:
+    def _resource(self, request: Request) -> str:
+        names = request.path_params
+        if "operation" in names:
+            return self._backend.operations.resource(names["operation"])
+        return "/".join(names[each] for each in NAMING if each in names)
+
+    async def _list_clouds(self, _: Request) -> Response:
         return JSONResponse([self._documents.cloud()])
 
-    async def _get_workspace(self, _: Request) -> Response:
-        return JSONResponse(self._documents.workspace_document())
-
-    async def _list_endpoints(self, _: Request) -> Response:
-        return JSONResponse({"value": [self._endpoint(each.name) for each in self._backend.endpoints.all()]})
-
-    async def _get_endpoint(self, request: Request) -> Response:
-        return JSONResponse(self._endpoint(request.path_params["endpoint"]))
-
-    async def _put_endpoint(self, request: Request) -> Response:
-        wanted = read_endpoint(request.path_params["endpoint"], await request.body())
-        endpoint, operation, is_new = self._backend.endpoints.put(wanted)
-        return self._accepted(201 if is_new else 200, operation, self._endpoint(endpoint.name))
-
-    async def _delete_endpoint(self, request: Request) -> Response:
-        return self._deleted(self._backend.endpoints.delete(request.path_params["endpoint"]))
-
-    async def _list_keys(self, request: Request) -> Response:
-        keys = self._backend.endpoints.keys(request.path_params["endpoint"])
-        return JSONResponse({"primaryKey": keys.primary, "secondaryKey": keys.secondary})
-
-    async def _regenerate_keys(self, request: Request) -> Response:
-        is_primary = read_primary_key_wanted(await request.body())
-        name = request.path_params["endpoint"]
-        return self._accepted(202, self._backend.endpoints.regenerate_key(name, primary=is_primary), None)
-
-    async def _list_deployments(self, request: Request) -> Response:
-        found = self._backend.deployments.all(request.path_params["endpoint"])
-        return JSONResponse({"value": [self._documents.deployment(each) for each in found]})
-
-    async def _get_deployment(self, request: Request) -> Response:
-        deployment = self._backend.deployments.get(**_names(request))
-        return JSONResponse(self._documents.deployment(deployment))
-
-    async def _put_deployment(self, request: Request) -> Response:
-        wanted = read_deployment(**_names(request), body=await request.body())
-        deployment, operation, is_new = self._backend.deployments.put(wanted)
-        return self._accepted(201 if is_new else 200, operation, self._documents.deployment(deployment))
-
-    async def _delete_deployment(self, request: Request) -> Response:
-        return self._deleted(self._backend.deployments.delete(**_names(request)))
-
-    async def _get_logs(self, request: Request) -> Response:
-        is_inference_server, tail = read_logs_wanted(await request.body())
-        names = _names(request)
-        content = await self._backend.deployments.logs(**names, inference_server=is_inference_server, tail=tail)
-        return JSONResponse({"content": content})
-
-    async def _get_environment_container(self, request: Request) -> Response:
-        versions = self._backend.environments.versions(request.path_params["name"])
-        return JSONResponse(self._documents.environment_container(versions))
-
-    async def _get_environment(self, request: Request) -> Response:
-        environment = self._backend.environments.get(request.path_params["name"], request.path_params["version"])
-        return JSONResponse(self._documents.environment(environment))
-
-    async def _put_environment(self, request: Request) -> Response:
-        name, version = request.path_params["name"], request.path_params["version"]
-        wanted = read_environment(name, version, await request.body(), self._backend.clock.now())
-        environment, is_new = self._backend.environments.put(wanted)
-        return JSONResponse(self._documents.environment(environment), 201 if is_new else 200)
-
-    async def _get_operation_status(self, request: Request) -> Response:
-        operation = self._backend.operations.get(request.path_params["operation"])
-        return JSONResponse(self._documents.operation(operation), headers=POLL_SOON)
-
-    async def _get_operation_result(self, request: Request) -> Response:
-        operation = self._backend.operations.get(request.path_params["operation"])
-        if operation.status is OperationStatus.IN_PROGRESS:
-            location = self._documents.operation_url("mfeOperationResults", operation.id)
-            return Response(status_code=202, headers={**POLL_SOON, "location": location})
-        if operation.status is OperationStatus.SUCCEEDED:
-            return Response(status_code=204)
-        raise BadRequestError(operation.error_message, code=operation.error_code)
-
-    def _endpoint(self, name: str) -> Document:
-        backend = self._backend.endpoints
-        return self._documents.endpoint(backend.get(name), backend.scoring_path(name))
-
-    def _accepted(self, status: int, operation: Operation, document: Document | None) -> Response:
-        headers = {
-            **POLL_SOON,
-            "azure-asyncoperation": self._documents.operation_url("mfeOperationsStatus", operation.id),
-            "x-ms-async-operation-timeout": "PT1H",
-        }
-        if document is None:
-            headers["location"] = self._documents.operation_url("mfeOperationResults", operation.id)
-        return JSONResponse(document, status, headers)
-
-    def _deleted(self, operation: Operation | None) -> Response:
-        return Response(status_code=204) if operation is None else self._accepted(202, operation, None)
+    async def _refuse_route(self, request: Request, _: Exception) -> Response:
+        error = NotEmulatedError(f"{request.method} {request.url.path}")
+        logger.warning("%s", error.message)
+        self._backend.calls.begin("", request.method, request.url.path, is_struck=False)(501)
+        return JSONResponse(error_document(error), 501)
 
 
-def _names(request: Request) -> dict[str, Any]:
-    return {"endpoint_name": request.path_params["endpoint"], "name": request.path_params["deployment"]}
+def _route(call: CallRoute, handler: Handler) -> Route:
+    route = Route(call.path, handler, methods=[call.method])
+    # Starlette would let a GET route answer HEAD as well, and the storage has a HEAD of its own.
+    route.methods = {call.method}
+    return route
 
 
-async def _refuse(_: Request, error: Exception) -> Response:
-    if not isinstance(error, AzureError):
-        raise error
-    return JSONResponse(error_document(error), HTTP_STATUS[type(error)])
+def _answered(handler: Handler) -> Handler:
+    """Turn what a handler raises into Azure's error document."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except AzureError as error:
+            status = HTTP_STATUS.get(type(error), 400)
+            return JSONResponse(error_document(error), status)
+        except Exception:  # a fault of the emulator has to reach the SDK as a document too
+            logger.exception("%s %s failed inside the emulator", request.method, request.url.path)
+            message = "emulator: an error of its own; see its log"
+            return JSONResponse({"error": error_body("InternalServerError", message)}, 500)
+
+    return answered
 
 
-async def _refuse_route(request: Request, _: Exception) -> Response:
-    error = NotEmulatedError(f"{request.method} {request.url.path}")
-    logger.warning("%s", error.message)
-    return JSONResponse(error_document(error), 501)
+async def _strike(fault: ControlFault, answer: Callable[[], Awaitable[Response]]) -> Response:
+    """Answer a call as the fault says, before or after what was asked for has happened."""
+    effect: Any = fault.effect
+    response = await answer() if fault.when is When.AFTER else None
+    match effect:
+        case Refuse():
+            code = effect.code or CODES.get(effect.status, "InternalServerError")
+            headers = {} if effect.retry_after_s is None else {"retry-after": str(effect.retry_after_s)}
+            return JSONResponse({"error": error_body(code, effect.message)}, effect.status, headers)
+        case Drop():
+            return DroppedConnection()
+        case Delay():
+            await asyncio.sleep(effect.delay_ms / 1000)
+    return response or await answer()

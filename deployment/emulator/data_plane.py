@@ -10,8 +10,9 @@ from deployment.emulator.colours import Colours
 from deployment.emulator.exchange import Answer, Request, read_request, send_answer
 from deployment.emulator.forwarding import forward, refusal
 from deployment.emulator.mirroring import Mirroring
-from deployment.emulator.routing import choose_deployment, clean_client_request_id, is_key_of
+from deployment.emulator.routing import choose_deployment, clean_client_request_id
 from deployment.emulator.store import Store
+from deployment.emulator.tokens import Tokens
 from deployment.emulator.traffic_log import Timing, TrafficLog
 from deployment.emulator.upstream import Upstream
 
@@ -37,15 +38,6 @@ class Faults(Protocol):
         ...
 
 
-class NoFaults:
-    """Nothing was asked for."""
-
-    def for_request(self, endpoint: str, deployment: str) -> FaultEffect | None:
-        """Answer None."""
-        del endpoint, deployment
-        return None
-
-
 class DataPlane:
     """An ASGI application that does to requests what the platform's front door does."""
 
@@ -58,6 +50,7 @@ class DataPlane:
         rng: random.Random,
         mirroring: Mirroring,
         faults: Faults,
+        tokens: Tokens,
     ) -> None:
         self._store = store
         self._colours = colours
@@ -66,6 +59,7 @@ class DataPlane:
         self._rng = rng
         self._mirroring = mirroring
         self._faults = faults
+        self._tokens = tokens
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle one HTTP request."""
@@ -94,8 +88,8 @@ class DataPlane:
         endpoint = self._store.endpoint(endpoint_name)
         if endpoint is None:
             return refusal(404, f"Endpoint '{endpoint_name}' not found.", reason="endpoint_not_found")
-        if not is_key_of(request.header(b"authorization"), endpoint.keys):
-            return refusal(401, "The endpoint's key is missing or wrong.", reason="unauthorized")
+        if not self._tokens.authorizes(endpoint, request.header(b"authorization")):
+            return refusal(401, "The endpoint's key or token is missing, wrong or expired.", reason="unauthorized")
         pinned = request.header(b"azureml-model-deployment")
         name = pinned or choose_deployment(endpoint.traffic, self._rng)
         colour = self._colours.serving(endpoint_name, name) if name else None

@@ -1,16 +1,25 @@
 """Deployments: created, changed and deleted by long-running operations; their logs."""
 
-from collections.abc import Mapping
+import asyncio
 from dataclasses import dataclass, replace
 
+from deployment.emulator.assets import Assets
 from deployment.emulator.clock import Clock
 from deployment.emulator.colour import Colour
 from deployment.emulator.colours import Colours
-from deployment.emulator.entities import Deployment, Operation, ProbeSettings, RequestSettings
-from deployment.emulator.environments import Environments
+from deployment.emulator.downloads import Downloads
+from deployment.emulator.entities import (
+    Deployment,
+    DeploymentSettings,
+    Endpoint,
+    Environment,
+    Operation,
+    settings_of,
+)
 from deployment.emulator.errors import BadRequestError, ConflictError, NotFoundError
 from deployment.emulator.operations import Operations
 from deployment.emulator.provisioning import Event, State, follow
+from deployment.emulator.quota import CoreQuota
 from deployment.emulator.rules import check_name
 from deployment.emulator.skus import sku_named
 from deployment.emulator.store import Store
@@ -18,36 +27,33 @@ from deployment.emulator.store import Store
 DEPLOYMENTS_PER_ENDPOINT = 20
 
 
-@dataclass(frozen=True, slots=True)
-class WantedDeployment:
-    """What a PUT asks for."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedDeployment(DeploymentSettings):
+    """What a PUT asks for; the environment has to exist."""
 
-    endpoint_name: str
-    name: str
     environment_name: str
     environment_version: str
-    environment_variables: Mapping[str, str]
-    request_settings: RequestSettings
-    liveness_probe: ProbeSettings
-    readiness_probe: ProbeSettings
-    instance_type: str
-    instance_count: int
-    tags: Mapping[str, str]
-    description: str | None
-    properties: Mapping[str, str]
-    egress_public_network_access: str
 
 
 class Deployments:
     """The online deployments of the workspace's endpoints."""
 
     def __init__(
-        self, store: Store, operations: Operations, colours: Colours, environments: Environments, clock: Clock
+        self,
+        store: Store,
+        operations: Operations,
+        colours: Colours,
+        environments: Assets[Environment],
+        downloads: Downloads,
+        quota: CoreQuota,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._operations = operations
         self._colours = colours
         self._environments = environments
+        self._downloads = downloads
+        self._quota = quota
         self._clock = clock
 
     def get(self, endpoint_name: str, name: str) -> Deployment:
@@ -75,35 +81,33 @@ class Deployments:
         state = follow(wanted.name, before.state if before else State.ABSENT, Event.PUT)
         now = self._clock.now()
         deployment = Deployment(
-            endpoint_name=wanted.endpoint_name,
-            name=wanted.name,
+            **settings_of(DeploymentSettings, wanted),
             environment=environment,
-            environment_variables=wanted.environment_variables,
-            request_settings=wanted.request_settings,
-            liveness_probe=wanted.liveness_probe,
-            readiness_probe=wanted.readiness_probe,
-            instance_type=wanted.instance_type,
-            instance_count=wanted.instance_count,
-            tags=wanted.tags,
-            description=wanted.description,
-            properties=wanted.properties,
-            egress_public_network_access=wanted.egress_public_network_access,
             state=state,
             created_at=before.created_at if before else now,
             modified_at=now,
             operation_id=self._operations.new_id("odidp"),
         )
+        self._downloads.check(deployment)
+        self._quota.check(deployment)
         self._store.save_deployment(deployment)
 
         async def provision() -> None:
-            try:
-                await self._colours.apply(deployment)
-            except Exception:
-                self._follow(deployment, Event.FAULT)
-                raise
+            fetched = deployment
+            if deployment.model_id or deployment.code_id:
+                fetched = await asyncio.to_thread(self._downloads.fetch, deployment)
+                self._store.save_deployment(fetched)
+            await self._colours.apply(fetched)
             self._follow(deployment, Event.DONE)
 
-        return deployment, self._operations.start(deployment.operation_id, provision), before is None
+        operation = self._operations.start(
+            deployment.operation_id,
+            provision,
+            call="deployments.put",
+            resource=wanted.resource,
+            undo=lambda: self._follow(deployment, Event.FAULT),
+        )
+        return deployment, operation, before is None
 
     def delete(self, endpoint_name: str, name: str) -> Operation | None:
         """Delete a deployment without traffic; None when there is none, BadRequestError while it has traffic."""
@@ -111,25 +115,31 @@ class Deployments:
         if deployment is None:
             return None
         endpoint = self._store.endpoint(endpoint_name)
-        percent = endpoint.traffic.get(name, 0) if endpoint else 0
-        if percent:
-            raise BadRequestError(f"Cannot delete deployment '{name}': it has {percent}% traffic.")
+        if endpoint is not None:
+            _check_unused(endpoint, name)
         self._follow(deployment, Event.DELETE)
 
         async def remove() -> None:
             await self._colours.remove(endpoint_name, name)
             self._store.remove_deployment(endpoint_name, name)
 
-        return self._operations.start(self._operations.new_id("odidp"), remove)
+        operation_id = self._operations.new_id("odidp")
+        return self._operations.start(
+            operation_id,
+            remove,
+            call="deployments.delete",
+            resource=deployment.resource,
+            undo=lambda: self._store.save_deployment(deployment),
+        )
 
     async def logs(self, endpoint_name: str, name: str, *, inference_server: bool, tail: int) -> str:
         """Answer the log of one of the two containers in the platform's format, or raise NotFoundError."""
-        self.get(endpoint_name, name)
+        deployment = self.get(endpoint_name, name)
         colour = self._colours.latest(endpoint_name, name)
         if colour is None:
             raise NotFoundError(f"Online deployment '{name}' has no instance yet.")
-        # The storage initializer only writes when it downloads a model, and no deployment here brings one.
-        output = await colour.logs(tail) if inference_server else ""
+        lines = self._downloads.log(deployment).splitlines(keepends=True)
+        output = await colour.logs(tail) if inference_server else "".join(lines[max(0, len(lines) - tail) :])
         return f"{_preamble(colour)}\n\nContainer logs:\n{output}"
 
     def _check_endpoint(self, name: str) -> None:
@@ -151,6 +161,16 @@ class Deployments:
     def _follow(self, deployment: Deployment, event: Event) -> None:
         current = self.get(deployment.endpoint_name, deployment.name)
         self._store.save_deployment(replace(current, state=follow(current.name, current.state, event)))
+
+
+def _check_unused(endpoint: Endpoint, name: str) -> None:
+    if endpoint.state is State.UPDATING:
+        raise ConflictError(
+            f"endpoint '{endpoint.name}': it is being changed, and its traffic may be; wait for it to end"
+        )
+    for kind, traffic in (("traffic", endpoint.traffic), ("mirror traffic", endpoint.mirror_traffic)):
+        if traffic.get(name, 0):
+            raise BadRequestError(f"Cannot delete deployment '{name}': it has {traffic[name]}% {kind}.")
 
 
 def _preamble(colour: Colour) -> str:

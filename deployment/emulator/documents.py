@@ -9,11 +9,10 @@ from deployment.emulator.entities import (
     Deployment,
     Endpoint,
     Environment,
-    InferenceRoutes,
+    Files,
     Operation,
     OperationStatus,
     ProbeSettings,
-    Route,
     Workspace,
 )
 from deployment.emulator.errors import AzureError
@@ -63,7 +62,7 @@ class Documents:
             "location": workspace.location,
             "tags": {},
             "kind": "Default",
-            "identity": self._identity("SystemAssigned", workspace.arm_id),
+            "identity": identity("SystemAssigned", workspace.arm_id),
             "sku": {"name": "Basic", "tier": "Basic"},
             "properties": {
                 "friendlyName": workspace.name,
@@ -86,10 +85,10 @@ class Documents:
             "location": self.workspace.location,
             "tags": dict(endpoint.tags),
             "kind": "Managed",
-            "identity": self._identity(endpoint.identity_type, arm_id),
-            "systemData": _system_data(endpoint.created_at, endpoint.modified_at),
+            "identity": identity(endpoint.identity_type, arm_id, endpoint.identity_ids),
+            "systemData": system_data(endpoint.created_at, endpoint.modified_at),
             "properties": {
-                "authMode": "Key",
+                "authMode": endpoint.auth_mode.value,
                 "description": endpoint.description,
                 "publicNetworkAccess": endpoint.public_network_access,
                 "properties": {
@@ -99,7 +98,7 @@ class Documents:
                 "scoringUri": url + scoring_path,
                 "swaggerUri": f"{url}/swagger.json",
                 "traffic": dict(endpoint.traffic),
-                "mirrorTraffic": {},
+                "mirrorTraffic": dict(endpoint.mirror_traffic),
                 "compute": None,
                 "provisioningState": wire_state(endpoint.state),
             },
@@ -117,9 +116,12 @@ class Documents:
             "tags": dict(deployment.tags),
             "sku": {"name": "Default", "capacity": deployment.instance_count},
             "kind": "Managed",
-            "systemData": _system_data(deployment.created_at, deployment.modified_at),
+            "systemData": system_data(deployment.created_at, deployment.modified_at),
             "properties": {
-                "environmentId": self.environment_id(deployment.environment),
+                "environmentId": version_id(self.workspace, "environments", deployment.environment),
+                "model": deployment.model_id,
+                "modelMountPath": deployment.model_mount_path,
+                "codeConfiguration": _code(deployment),
                 "properties": {
                     **deployment.properties,
                     "AzureAsyncOperationUri": self.operation_url("mfeOperationsStatus", deployment.operation_id),
@@ -142,49 +144,6 @@ class Documents:
             },
         }
 
-    def environment_id(self, environment: Environment) -> str:
-        """Answer the ARM id of an environment's version."""
-        return f"{self.workspace.arm_id}/environments/{environment.name}/versions/{environment.version}"
-
-    def environment(self, environment: Environment) -> Document:
-        """Describe a version of an environment."""
-        return {
-            "id": self.environment_id(environment),
-            "name": environment.version,
-            "type": f"{PROVIDER}/environments/versions",
-            "systemData": _system_data(environment.created_at, environment.created_at),
-            "properties": {
-                "description": environment.description,
-                "tags": dict(environment.tags),
-                "properties": {},
-                "image": environment.image,
-                "isAnonymous": environment.is_anonymous,
-                "isArchived": False,
-                "inferenceConfig": None if environment.routes is None else _routes(environment.routes),
-                "osType": "Linux",
-                "environmentType": "UserCreated",
-            },
-        }
-
-    def environment_container(self, versions: list[Environment]) -> Document:
-        """Describe an environment by its versions, the newest last."""
-        newest = versions[-1]
-        numbers = [int(each.version) for each in versions if each.version.isdigit()]
-        return {
-            "id": f"{self.workspace.arm_id}/environments/{newest.name}",
-            "name": newest.name,
-            "type": f"{PROVIDER}/environments",
-            "systemData": _system_data(versions[0].created_at, newest.created_at),
-            "properties": {
-                "description": newest.description,
-                "tags": dict(newest.tags),
-                "properties": {},
-                "isArchived": False,
-                "latestVersion": newest.version,
-                "nextVersion": str(max(numbers, default=0) + 1),
-            },
-        }
-
     def operation(self, operation: Operation) -> Document:
         """Describe a long-running operation; the SDK raises the error it finds here."""
         document: Document = {
@@ -203,9 +162,21 @@ class Documents:
         """Answer where an operation is asked for; kind is mfeOperationsStatus or mfeOperationResults."""
         return f"{self.control_url}{self.workspace.location_id}/{kind}/{operation_id}?api-version=2023-04-01-preview"
 
-    def _identity(self, identity_type: str, arm_id: str) -> Document:
-        principal = uuid.uuid5(uuid.NAMESPACE_URL, arm_id)
-        return {"type": identity_type, "principalId": str(principal), "tenantId": str(uuid.UUID(int=0))}
+
+def identity(identity_type: str, arm_id: str, identity_ids: tuple[str, ...] = ()) -> Document:
+    """Describe the identity of a resource; the ids of its principals follow from its own."""
+    document: Document = {"type": identity_type}
+    if "SystemAssigned" in identity_type:
+        document |= {"principalId": _guid(arm_id), "tenantId": str(uuid.UUID(int=0))}
+    if identity_ids:
+        described = {each: {"principalId": _guid(each), "clientId": _guid(f"{each}/client")} for each in identity_ids}
+        document["userAssignedIdentities"] = described
+    return document
+
+
+def version_id(workspace: Workspace, kind: str, asset: Environment | Files) -> str:
+    """Answer the ARM id of a version of an asset; kind as in the path, e.g. `models`."""
+    return f"{workspace.arm_id}/{kind}/{asset.name}/versions/{asset.version}"
 
 
 def error_document(error: AzureError) -> Document:
@@ -218,6 +189,10 @@ def error_body(code: str, message: str) -> Document:
     return {"code": code, "message": message, "details": [], "additionalInfo": []}
 
 
+def _guid(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+
 def _probe(probe: ProbeSettings) -> Document:
     return {
         "initialDelay": _duration(probe.initial_delay_s),
@@ -228,15 +203,10 @@ def _probe(probe: ProbeSettings) -> Document:
     }
 
 
-def _routes(routes: InferenceRoutes) -> Document:
-    def route(each: Route) -> Document:
-        return {"path": each.path, "port": each.port}
-
-    return {
-        "livenessRoute": route(routes.liveness),
-        "readinessRoute": route(routes.readiness),
-        "scoringRoute": route(routes.scoring),
-    }
+def _code(deployment: Deployment) -> Document | None:
+    if deployment.entry_script is None:
+        return None
+    return {"codeId": deployment.code_id, "scoringScript": deployment.entry_script}
 
 
 def _duration(seconds: float) -> str:
@@ -247,6 +217,7 @@ def _time(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
-def _system_data(created_at: datetime, modified_at: datetime) -> Document:
+def system_data(created_at: datetime, modified_at: datetime) -> Document:
+    """Describe when a resource was made and changed."""
     who = {"createdBy": "local", "createdByType": "Application"}
     return {**who, "createdAt": _time(created_at), "lastModifiedAt": _time(modified_at)}

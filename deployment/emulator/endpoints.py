@@ -2,40 +2,29 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from deployment.emulator.clock import Clock
 from deployment.emulator.colours import Colours
-from deployment.emulator.entities import Endpoint, Keys, Operation
-from deployment.emulator.errors import ConflictError, NotFoundError
+from deployment.emulator.entities import AuthMode, Endpoint, EndpointSettings, Keys, Operation, settings_of
+from deployment.emulator.errors import BadRequestError, ConflictError, NotFoundError
 from deployment.emulator.operations import Operations
 from deployment.emulator.provisioning import Event, State, follow
-from deployment.emulator.rules import check_name, check_traffic
+from deployment.emulator.rules import check_mirror, check_name, check_traffic
 from deployment.emulator.store import Store
+from deployment.emulator.tokens import Token, Tokens
 
 SETTLED_STATES = frozenset({State.SUCCEEDED, State.CREATION_FAILED, State.UPDATE_FAILED})
-
-
-@dataclass(frozen=True, slots=True)
-class WantedEndpoint:
-    """What a PUT asks for; it replaces all of the endpoint but its keys."""
-
-    name: str
-    tags: Mapping[str, str]
-    description: str | None
-    identity_type: str
-    public_network_access: str
-    properties: Mapping[str, str]
-    traffic: Mapping[str, int]
 
 
 class Endpoints:
     """The workspace's online endpoints."""
 
-    def __init__(self, store: Store, operations: Operations, colours: Colours, clock: Clock) -> None:
+    def __init__(self, store: Store, operations: Operations, colours: Colours, tokens: Tokens, clock: Clock) -> None:
         self._store = store
         self._operations = operations
         self._colours = colours
+        self._tokens = tokens
         self._clock = clock
 
     def get(self, name: str) -> Endpoint:
@@ -49,43 +38,52 @@ class Endpoints:
         """Answer all endpoints by name."""
         return self._store.endpoints()
 
-    def scoring_path(self, name: str) -> str:
+    def scoring_path(self, endpoint: Endpoint) -> str:
         """Answer the scoring route of the deployment with most traffic, `/score` while there is none."""
-        traffic = self.get(name).traffic
-        deployments = self._store.deployments(name)
+        deployments = self._store.deployments(endpoint.name)
         if not deployments:
             return "/score"
-        return max(deployments, key=lambda each: traffic.get(each.name, 0)).routes.scoring.path
+        return max(deployments, key=lambda each: endpoint.traffic.get(each.name, 0)).routes.scoring.path
 
-    def put(self, wanted: WantedEndpoint) -> tuple[Endpoint, Operation, bool]:
-        """Create or replace an endpoint; answer it with its operation and whether it is new."""
+    def put(self, wanted: EndpointSettings) -> tuple[Endpoint, Operation, bool]:
+        """Create or replace an endpoint, its keys apart; answer it with its operation and whether it is new.
+
+        A change shows, and routes, once its operation has succeeded.
+        """
         check_name("endpoint", wanted.name)
         before = self._store.endpoint(wanted.name)
         state = follow(wanted.name, before.state if before else State.ABSENT, Event.PUT)
-        check_traffic(wanted.traffic, before.traffic if before else {}, self._store.deployments(wanted.name))
+        deployments = self._store.deployments(wanted.name)
+        check_traffic(wanted.traffic, before.traffic if before else {}, deployments)
+        check_mirror(wanted.mirror_traffic, wanted.traffic, deployments)
         now = self._clock.now()
-        operation_id = self._operations.new_id("oeidp")
         endpoint = Endpoint(
-            name=wanted.name,
-            tags=wanted.tags,
-            description=wanted.description,
-            identity_type=wanted.identity_type,
-            public_network_access=wanted.public_network_access,
-            properties=wanted.properties,
-            traffic={name: percent for name, percent in wanted.traffic.items() if percent},
+            **settings_of(EndpointSettings, wanted),
             keys=before.keys if before else Keys(new_key(), new_key()),
             state=state,
             created_at=before.created_at if before else now,
             modified_at=now,
-            operation_id=operation_id,
+            operation_id=self._operations.new_id("oeidp"),
         )
-        self._store.save_endpoint(endpoint)
+        endpoint = replace(
+            endpoint, traffic=without_zeroes(wanted.traffic), mirror_traffic=without_zeroes(wanted.mirror_traffic)
+        )
+        under_way = replace(before, state=state, operation_id=endpoint.operation_id) if before else endpoint
+        self._store.save_endpoint(under_way)
 
         async def finish() -> None:
-            current = self.get(endpoint.name)
-            self._store.save_endpoint(replace(current, state=follow(current.name, current.state, Event.DONE)))
+            current = self.get(wanted.name)
+            state = follow(current.name, current.state, Event.DONE)
+            self._store.save_endpoint(replace(endpoint, keys=current.keys, state=state))
 
-        return endpoint, self._operations.start(operation_id, finish), before is None
+        def undo() -> None:
+            current = self.get(wanted.name)
+            self._store.save_endpoint(replace(current, state=follow(current.name, current.state, Event.FAULT)))
+
+        operation = self._operations.start(
+            endpoint.operation_id, finish, call="endpoints.put", resource=wanted.name, undo=undo
+        )
+        return endpoint, operation, before is None
 
     def delete(self, name: str) -> Operation | None:
         """Delete an endpoint and its deployments; None when there is none."""
@@ -96,7 +94,7 @@ class Endpoints:
         for deployment in self._store.deployments(name):
             if deployment.state not in SETTLED_STATES:
                 raise ConflictError(f"{name}: cannot delete while deployment '{deployment.name}' is being changed")
-        self._store.save_endpoint(replace(endpoint, state=state, traffic={}))
+        self._store.save_endpoint(replace(endpoint, state=state, traffic={}, mirror_traffic={}))
 
         async def finish() -> None:
             for deployment in self._store.deployments(name):
@@ -104,22 +102,45 @@ class Endpoints:
                 self._store.remove_deployment(name, deployment.name)
             self._store.remove_endpoint(name)
 
-        return self._operations.start(self._operations.new_id("oeidp"), finish)
+        operation_id = self._operations.new_id("oeidp")
+        return self._operations.start(
+            operation_id,
+            finish,
+            call="endpoints.delete",
+            resource=name,
+            undo=lambda: self._store.save_endpoint(endpoint),
+        )
 
     def keys(self, name: str) -> Keys:
-        """Answer the endpoint's keys, or raise NotFoundError."""
-        return self.get(name).keys
+        """Answer the endpoint's keys; raises NotFoundError, and BadRequestError where it has tokens instead."""
+        endpoint = self.get(name)
+        if endpoint.auth_mode is not AuthMode.KEY:
+            raise BadRequestError(f"endpoint '{name}': it has no keys (authMode {endpoint.auth_mode} vs Key)")
+        return endpoint.keys
+
+    def token(self, name: str) -> Token:
+        """Answer a new token for scoring; raises NotFoundError, and BadRequestError where it has none."""
+        endpoint = self.get(name)
+        if endpoint.auth_mode is not AuthMode.AML_TOKEN:
+            raise BadRequestError(f"endpoint '{name}': it has no tokens (authMode {endpoint.auth_mode} vs AMLToken)")
+        return self._tokens.issue_for_scoring(endpoint)
 
     def regenerate_key(self, name: str, *, primary: bool) -> Operation:
-        """Replace one key by a new random one; the old one stops working at once."""
-        endpoint = self.get(name)
-        keys = replace(endpoint.keys, **{"primary" if primary else "secondary": new_key()})
-        self._store.save_endpoint(replace(endpoint, keys=keys))
+        """Replace one key by a new random one; the old one stops working when the operation succeeds."""
+        self.keys(name)
 
         async def finish() -> None:
-            return None
+            endpoint = self.get(name)
+            keys = replace(endpoint.keys, **{"primary" if primary else "secondary": new_key()})
+            self._store.save_endpoint(replace(endpoint, keys=keys))
 
-        return self._operations.start(self._operations.new_id("oeidp"), finish)
+        operation_id = self._operations.new_id("oeidp")
+        return self._operations.start(operation_id, finish, call="endpoints.regenerateKeys", resource=name)
+
+
+def without_zeroes(traffic: Mapping[str, int]) -> dict[str, int]:
+    """Answer the shares that are more than nothing."""
+    return {name: percent for name, percent in traffic.items() if percent}
 
 
 def new_key() -> str:

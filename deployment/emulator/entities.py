@@ -1,10 +1,11 @@
 """What exists in the workspace, as immutable values; a change is a new value saved in the store."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from deployment.emulator.provisioning import State
 
@@ -26,6 +27,11 @@ class Workspace:
         """ARM id of the workspace."""
         group = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
         return f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
+
+    @property
+    def blob_container(self) -> str:
+        """The container of the default datastore."""
+        return f"azureml-blobstore-{self.workspace_id}"
 
     @property
     def location_id(self) -> str:
@@ -91,6 +97,36 @@ class Environment:
     tags: Mapping[str, str]
     description: str | None
     created_at: datetime
+    is_archived: bool = False
+
+    @property
+    def content(self) -> object:
+        """What cannot change."""
+        return self.image, self.routes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """A version of a model or of a code asset: files in the workspace's storage, named by a URI.
+
+    The files of one version never change; kind is the model's (`custom_model`), empty for code.
+    """
+
+    name: str
+    version: str
+    uri: str
+    kind: str
+    is_anonymous: bool
+    is_archived: bool
+    tags: Mapping[str, str]
+    properties: Mapping[str, str]
+    description: str | None
+    created_at: datetime
+
+    @property
+    def content(self) -> object:
+        """What cannot change."""
+        return self.uri.rstrip("/"), self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,45 +137,76 @@ class Keys:
     secondary: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An online endpoint; traffic and mirror_traffic map deployment names to whole percents."""
+class AuthMode(StrEnum):
+    """How a client of an endpoint says who it is."""
+
+    KEY = "Key"
+    AML_TOKEN = "AMLToken"  # noqa: S105 - a mode, not a secret
+    AAD_TOKEN = "AADToken"  # noqa: S105 - as above
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSettings:
+    """What a PUT of an endpoint says; traffic and mirror_traffic map deployment names to whole percents."""
 
     name: str
+    auth_mode: AuthMode = AuthMode.KEY
     tags: Mapping[str, str]
     description: str | None
     identity_type: str
+    identity_ids: tuple[str, ...] = ()
     public_network_access: str
     properties: Mapping[str, str]
     traffic: Mapping[str, int]
+    mirror_traffic: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint(EndpointSettings):
+    """An online endpoint."""
+
     keys: Keys
     state: State
     created_at: datetime
     modified_at: datetime
     operation_id: str = ""
-    mirror_traffic: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """An online deployment.
-
-    model_dir and code_dir are folders of this machine that its instances find at model_mount and under the code root;
-    entry_script is a path relative to code_dir.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentSettings:
+    """What a PUT of a deployment says, its environment apart; entry_script is a path relative to the code's folder."""
 
     endpoint_name: str
     name: str
-    environment: Environment
     environment_variables: Mapping[str, str]
     request_settings: RequestSettings
     liveness_probe: ProbeSettings
     readiness_probe: ProbeSettings
     instance_type: str
+    instance_count: int = 1
     tags: Mapping[str, str]
     description: str | None
     properties: Mapping[str, str]
     egress_public_network_access: str
+    model_id: str | None = None
+    model_mount_path: str | None = None
+    code_id: str | None = None
+    entry_script: str | None = None
+
+    @property
+    def resource(self) -> str:
+        """The name of the deployment with its endpoint's."""
+        return f"{self.endpoint_name}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment(DeploymentSettings):
+    """An online deployment.
+
+    model_dir and code_dir are folders of this machine that its instances find at model_mount and under the code root.
+    """
+
+    environment: Environment
     state: State
     created_at: datetime
     modified_at: datetime
@@ -147,8 +214,6 @@ class Deployment:
     model_dir: Path | None = None
     model_mount: PurePosixPath | None = None
     code_dir: Path | None = None
-    entry_script: str | None = None
-    instance_count: int = 1
 
     @property
     def routes(self) -> InferenceRoutes:
@@ -166,6 +231,11 @@ class Deployment:
         return 2 * self.request_settings.max_concurrent_requests_per_instance * self.instance_count
 
 
+def settings_of(kind: type[EndpointSettings | DeploymentSettings], value: object) -> dict[str, Any]:
+    """Answer the fields of that kind of settings, to make another value of."""
+    return {each.name: getattr(value, each.name) for each in fields(kind)}
+
+
 class OperationStatus(StrEnum):
     """How a long-running operation stands, in ARM's words."""
 
@@ -177,7 +247,7 @@ class OperationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A long-running operation; the error code and message are set when it failed."""
+    """A long-running operation on a resource; the error code and message are set when it failed."""
 
     id: str
     status: OperationStatus
@@ -185,3 +255,4 @@ class Operation:
     ended_at: datetime | None = None
     error_code: str = ""
     error_message: str = ""
+    resource: str = ""

@@ -49,6 +49,20 @@ class ProvisioningError(AzureError):
     """A long-running operation ended badly: it becomes the error of the operation, not of a request."""
 
 
+class CanceledError(ProvisioningError):
+    """A long-running operation was canceled by another of higher priority."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("OperationCanceled", message)
+
+
+class ModelDownloadError(ProvisioningError):
+    """The files of a model or of a code asset could not be had."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__("BadArgument", f"Unable to download user {what}: {reason}")
+
+
 class ResourceNotReadyError(ProvisioningError):
     """The container crashed or never became ready."""
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from itertools import count
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 NO_SEED = 0
+# A field that does not exist must not be a fault that never strikes.
+STRICT = ConfigDict(extra="forbid")
 Count = Annotated[int, Field(ge=0)]
 Ratio = Annotated[float, Field(gt=0, le=1)]
 DelayMs = Annotated[float, Field(ge=0, le=600_000)]
@@ -28,6 +30,7 @@ class When(StrEnum):
 class Refuse:
     """The call is answered with this status and Azure's error document."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
     kind: Literal["refuse"] = "refuse"
     status: Literal[400, 401, 403, 404, 408, 409, 412, 429, 500, 502, 503, 504]
     retry_after_s: Count | None = None
@@ -39,6 +42,7 @@ class Refuse:
 class Drop:
     """The connection is broken off without an answer."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
     kind: Literal["drop"] = "drop"
 
 
@@ -46,6 +50,7 @@ class Drop:
 class Delay:
     """The call is answered as always, but late."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
     kind: Literal["delay"] = "delay"
     delay_ms: DelayMs
 
@@ -54,6 +59,7 @@ class Delay:
 class EndOperation:
     """The operation that the call starts ends so; one that never ends goes on once the fault is taken away."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
     kind: Literal["operation"] = "operation"
     ends: Literal["Failed", "Canceled", "Never"]
     code: str = "InternalServerError"
@@ -69,6 +75,7 @@ class ControlFault:
     are struck (None: all), each with the probability `ratio`.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
     plane: Literal["control"] = "control"
     call: str
     effect: Annotated[Refuse | Drop | Delay | EndOperation, Field(discriminator="kind")]
@@ -83,6 +90,7 @@ class ControlFault:
 class DataFault:
     """Strikes requests to an endpoint, or to one deployment of it: a delay, a status in place of an answer, or both."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
     plane: Literal["data"] = "data"
     endpoint: str
     deployment: str | None = None
@@ -185,7 +193,7 @@ class Faults:
             for placed in self._placed.values()
             if isinstance(placed.fault, ControlFault)
             and isinstance(placed.fault.effect, EndOperation) is of_operations
-            and fnmatchcase(call, placed.fault.call)
+            and matches_call(placed.fault, call)
             and placed.fault.resource in (None, resource)
         ]
 
@@ -195,3 +203,8 @@ class Faults:
             return None
         due[0].struck += 1
         return due[0]
+
+
+def matches_call(fault: ControlFault, call: str) -> bool:
+    """Whether the fault names this call, or names it by a pattern."""
+    return fnmatchcase(call, fault.call)

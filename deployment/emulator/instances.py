@@ -5,8 +5,10 @@ import contextlib
 import logging
 import uuid
 from collections import deque
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
 from deployment.emulator.clock import Clock
 from deployment.emulator.entities import Deployment, ProbeSettings, Route
@@ -18,6 +20,7 @@ from deployment.emulator.skus import sku_named
 logger = logging.getLogger(__name__)
 DRAIN_PERIOD_S = 0.02
 EVENTS_KEPT = 200
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +139,7 @@ class WatchedInstance:
         if self._deadline_s is None:
             self._deadline_s = self._clock.monotonic_s() + self._pace.budget_s(self.deployment.readiness_probe)
         self.status.container_start = "InProgress"
-        starting = asyncio.ensure_future(self._runtime.start(self._spec(image)))
-        try:
-            self._running = await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            # A start cannot be taken back half-way: it is awaited, so that what it started can be stopped.
-            with contextlib.suppress(ProvisioningError):
-                await starting
-            raise
+        self._running = await _to_its_end(self._runtime.start(self._spec(image)))
         self._record("Created", "Normal", "Created container inference-server")
         self._record("Started", "Normal", "Started container inference-server")
 
@@ -267,7 +263,7 @@ class WatchedInstance:
     async def _stop(self) -> None:
         self.ready = False
         self._running = None
-        await self._runtime.stop(self.id, self._pace.grace_s)
+        await _to_its_end(self._runtime.stop(self.id, self._pace.grace_s))
 
     async def _probe(self, route: Route, probe: ProbeSettings) -> ProbeResult:
         return await self._prober.check(self._host_port(route), route.path, probe.timeout_s)
@@ -277,3 +273,14 @@ class WatchedInstance:
 
     def _record(self, name: str, kind: str, message: str) -> None:
         self.events.append(ContainerEvent(self._clock.now(), name, kind, message))
+
+
+async def _to_its_end(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Await what cannot be taken back half-way: when cancelled meanwhile, it has ended before this does."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProvisioningError):
+            await task
+        raise

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from deployment.emulator.errors import ImagePullError, ResourceNotReadyError
 from deployment.emulator.process_tree import end_tree
 from deployment.emulator.runtime import Instance, InstanceSpec
+from deployment.emulator.threads import Threads
 
 BUNDLE_REFERENCE = re.compile(r"[^@\s]*@sha256:([0-9a-f]{64})")
 INFERENCE_SERVER_PORT = 5001
@@ -47,6 +48,7 @@ class ProcessRuntime:
 
     def __init__(self, bundles_dir: Path, logs_dir: Path, emulator_id: str) -> None:
         self._bundles_dir = bundles_dir
+        self._threads = Threads("processes")
         self._logs_dir = logs_dir
         self._mark = f"{MARK}={emulator_id}/"
         self._emulator_id = emulator_id
@@ -64,7 +66,7 @@ class ProcessRuntime:
 
     async def start(self, spec: InstanceSpec) -> Instance:
         """Start the bundle's command; raises ResourceNotReadyError when its manifest or command is no good."""
-        return await asyncio.to_thread(self._start, spec)
+        return await self._threads.run(self._start, spec)
 
     async def exit_code(self, instance_id: str) -> int | None:
         """Answer None while the process runs, otherwise its exit code, 128 + N after signal N as a shell has it."""
@@ -74,24 +76,24 @@ class ProcessRuntime:
 
     async def logs(self, instance_id: str, tail: int) -> str:
         """Answer the last lines of the process's output."""
-        return await asyncio.to_thread(tail_of, self._log_path(instance_id), tail)
+        return await self._threads.run(tail_of, self._log_path(instance_id), tail)
 
     async def kill(self, instance_id: str) -> None:
         """Kill the process and all that it started."""
         running = self._running.get(instance_id)
         if running is not None:
-            await asyncio.to_thread(end_tree, running.process.pid, f"{self._mark}{instance_id}")
+            await self._threads.run(end_tree, running.process.pid, f"{self._mark}{instance_id}")
 
     async def stop(self, instance_id: str, grace_s: float) -> None:
         """End the process (SIGTERM to it alone, as an engine does), then all that is left of it (SIGKILL)."""
         running = self._running.pop(instance_id, None)
         if running is not None:
-            await asyncio.to_thread(self._end, instance_id, running, grace_s)
+            await self._threads.run(self._end, instance_id, running, grace_s)
 
     async def remove_all(self) -> None:
         """End every process of this emulator."""
         await asyncio.gather(*(self.stop(instance_id, 0.0) for instance_id in list(self._running)))
-        await asyncio.to_thread(end_tree, None, self._mark)
+        await self._threads.run(end_tree, None, self._mark)
 
     def _start(self, spec: InstanceSpec) -> Instance:
         bundle = self._bundles_dir / spec.image

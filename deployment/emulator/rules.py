@@ -10,6 +10,7 @@ from deployment.emulator.provisioning import State, wire_state
 NAME = re.compile(r"[a-zA-Z](?:-?[a-zA-Z0-9])*")
 NAME_LENGTHS = range(3, 33)
 WHOLE_PERCENT = 100
+MIRROR_PERCENT = 50
 
 
 def check_name(kind: str, name: str) -> None:
@@ -42,4 +43,31 @@ def check_traffic(wanted: Mapping[str, int], current: Mapping[str, int], deploym
             raise BadRequestError(
                 f"traffic of '{name}': the deployment is not ready (provisioningState {wire_state(states[name])}"
                 " vs Succeeded); wait for it or re-create it"
+            )
+
+
+def check_mirror(wanted: Mapping[str, int], traffic: Mapping[str, int], deployments: Sequence[Deployment]) -> None:
+    """Raise BadRequestError unless the traffic can be mirrored so.
+
+    At most 50 % to one deployment that exists, has Succeeded and gets no live traffic.
+    """
+    mirrored = {name: percent for name, percent in wanted.items() if percent}
+    if len(mirrored) > 1:
+        raise BadRequestError(f"mirror traffic: too many deployments ({len(mirrored)} vs 1); name one")
+    states = {deployment.name: deployment.state for deployment in deployments}
+    for name, percent in mirrored.items():
+        if not 0 < percent <= MIRROR_PERCENT:
+            raise BadRequestError(f"mirror traffic of '{name}': out of range ({percent} vs 0 to {MIRROR_PERCENT})")
+        if name not in states:
+            known = ", ".join(sorted(states)) or "none"
+            raise BadRequestError(f"mirror traffic: deployment '{name}' does not exist (known: {known})")
+        if states[name] is not State.SUCCEEDED:
+            raise BadRequestError(
+                f"mirror traffic of '{name}': the deployment is not ready (provisioningState"
+                f" {wire_state(states[name])} vs Succeeded)"
+            )
+        if traffic.get(name, 0):
+            raise BadRequestError(
+                f"mirror traffic of '{name}': the deployment gets live traffic ({traffic[name]}% vs 0%);"
+                " a deployment gets live or mirrored traffic, not both"
             )

@@ -16,32 +16,31 @@ from typing import Any
 
 import uvicorn
 
+from deployment.emulator.backend import BackendSettings, make_backend
 from deployment.emulator.certificate import CertificateFiles, make_certificate
 from deployment.emulator.clock import RealClock
 from deployment.emulator.colour import Colour
 from deployment.emulator.colours import Colours
-from deployment.emulator.control_plane import Backend, ControlPlane
-from deployment.emulator.data_plane import DataPlane, NoFaults
-from deployment.emulator.deployments import Deployments
+from deployment.emulator.control_plane import ControlPlane
+from deployment.emulator.data_plane import DataPlane
 from deployment.emulator.documents import Documents
-from deployment.emulator.endpoints import Endpoints
+from deployment.emulator.dropping import DroppingProtocol
 from deployment.emulator.entities import Deployment, Workspace
 from deployment.emulator.environment import export_lines, sdk_environment, write_environment
-from deployment.emulator.environments import Environments
 from deployment.emulator.identity import TOKEN_PATH, identity_app
 from deployment.emulator.instances import WatchedInstance
 from deployment.emulator.mirroring import Mirroring
-from deployment.emulator.operations import Operations
 from deployment.emulator.probes import HttpProber, Pace
 from deployment.emulator.recovery import recover
 from deployment.emulator.runtime import Runtime
 from deployment.emulator.store import Store
-from deployment.emulator.tokens import Tokens
 from deployment.emulator.traffic_log import TrafficLog
 from deployment.emulator.upstream import Upstream
 
 logger = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
+# The SDK polls every 5 to 30 s unless an answer says otherwise.
+POLL_AFTER_MS = 50
 
 
 class StateDirInUseError(Exception):
@@ -50,7 +49,10 @@ class StateDirInUseError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How an emulator is started; new_runtime gets the logs folder and the emulator's id."""
+    """How an emulator is started; new_runtime gets the logs folder and the emulator's id.
+
+    operation_s is how long an operation takes besides its work; without core_quota there is none.
+    """
 
     state_dir: Path
     new_runtime: Callable[[Path, str], Runtime]
@@ -58,6 +60,8 @@ class Settings:
     pace: Pace = field(default_factory=Pace)
     seed: int | None = None
     workspace: Workspace = field(default_factory=Workspace)
+    operation_s: float = 0.0
+    core_quota: int | None = None
 
 
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -101,23 +105,18 @@ async def _running(
         return WatchedInstance(deployment, runtime, prober, clock, settings.pace)
 
     colours = Colours(lambda deployment: Colour(deployment, new_instance), store.running)
-    operations = Operations(store, clock, workspace.workspace_id)
-    environments = Environments(store)
-    tokens = Tokens(clock)
-    backend = Backend(
-        endpoints=Endpoints(store, operations, colours, clock),
-        deployments=Deployments(store, operations, colours, environments, clock),
-        environments=environments,
-        operations=operations,
-        tokens=tokens,
-        clock=clock,
+    backend = make_backend(
+        BackendSettings(settings.state_dir, workspace, settings.seed, settings.operation_s, settings.core_quota),
+        store,
+        colours,
+        clock,
     )
     log = TrafficLog(settings.state_dir / "traffic.jsonl", workspace.location, workspace.name, workspace.workspace_id)
     rng = random.Random(settings.seed)  # noqa: S311 - it splits traffic, it keeps no secret
     mirror_rng = random.Random(settings.seed)  # noqa: S311 - as above; one of its own, so that the split stays the same
     mirroring = Mirroring(colours, upstream, log, mirror_rng)
-    data_plane = DataPlane(store, colours, upstream, log, rng, mirroring, NoFaults())
-    identity = identity_app(tokens, identity_header)
+    data_plane = DataPlane(store, colours, upstream, log, rng, mirroring, backend.faults, backend.tokens)
+    identity = identity_app(backend.tokens, identity_header)
 
     async def plain(scope: Any, receive: Any, send: Any) -> None:
         app = identity if scope["path"] == TOKEN_PATH else data_plane
@@ -125,7 +124,8 @@ async def _running(
 
     recover(store, colours, clock)
     keep_log = asyncio.create_task(data_plane.keep_log())
-    control_app = ControlPlane(backend, Documents(workspace, control_url, data_url)).app()
+    documents = Documents(workspace, control_url, data_url)
+    control_app = ControlPlane(backend, documents, None if settings.pace.real_delays else POLL_AFTER_MS).app()
     try:
         async with _server(control_app, control, certificate), _server(plain, data, None):
             yield sdk_environment(
@@ -136,7 +136,7 @@ async def _running(
                 identity_header=identity_header,
             )
     finally:
-        await operations.cancel()
+        await backend.operations.cancel()
         await mirroring.close()
         await colours.close()
         await runtime.remove_all()
@@ -158,7 +158,7 @@ class _Server(uvicorn.Server):
 async def _server(app: Any, listener: socket.socket, certificate: CertificateFiles | None) -> AsyncIterator[None]:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=DroppingProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -88,7 +88,7 @@ class Store:
         self._database = None if folder is None else _open(folder / FILE_NAME)
         self._endpoints = self.collection("endpoints", Endpoint, lambda each: (each.name,))
         self._deployments = self.collection("deployments", Deployment, lambda each: (each.endpoint_name, each.name))
-        self._environments = self.collection("environments", Environment, lambda each: (each.name, each.version))
+        self.environments = self.collection("environments", Environment, lambda each: (each.name, each.version))
         self._operations = self.collection("operations", Operation, lambda each: (each.id,))
         # The last version of each deployment that ran, which a failed update leaves running.
         self.running = self.collection("running", Deployment, lambda each: (each.endpoint_name, each.name))
@@ -133,18 +133,6 @@ class Store:
     def remove_deployment(self, endpoint_name: str, name: str) -> None:
         """Forget a deployment; one that is absent stays absent."""
         self._deployments.remove(endpoint_name, name)
-
-    def environment(self, name: str, version: str) -> Environment | None:
-        """Answer that version of an environment."""
-        return self._environments.get(name, version)
-
-    def environments(self, name: str) -> list[Environment]:
-        """Answer all versions of an environment, the newest last."""
-        return sorted(self._environments.all(name), key=lambda environment: environment.created_at)
-
-    def save_environment(self, environment: Environment) -> None:
-        """Insert or replace a version of an environment."""
-        self._environments.save(environment)
 
     def operation(self, operation_id: str) -> Operation | None:
         """Answer the operation of that id."""

@@ -84,7 +84,16 @@ class Plane:
         upstream = cast("Upstream", self.upstream)
         self.mirroring = Mirroring(self.bench.colours, upstream, self.log, random.Random(4))  # noqa: S311 - as above
         self.faults = PlannedFaults()
-        self.app = DataPlane(self.bench.store, self.bench.colours, upstream, self.log, rng, self.mirroring, self.faults)
+        self.app = DataPlane(
+            self.bench.store,
+            self.bench.colours,
+            upstream,
+            self.log,
+            rng,
+            self.mirroring,
+            self.faults,
+            self.bench.tokens,
+        )
 
     async def __aenter__(self) -> Self:
         await self.bench.with_colours(blue=0, green=0)

@@ -84,7 +84,9 @@ def assert_nothing_is_left(state_dir: Path, env_file: Path) -> None:
     assert not marked_processes(f"{MARK}={emulator_id(state_dir)}/")
     assert not env_file.exists()
     left = {path.name for path in state_dir.iterdir()}
-    assert left <= {"emulator.sqlite", "traffic.jsonl", "logs"}, f"left in the state folder: {left}"
+    assert left <= {"emulator.sqlite", "traffic.jsonl", "logs", "blobs", "downloads"}, (
+        f"left in the state folder: {left}"
+    )
 
 
 def read_variables(env_file: Path) -> dict[str, str]:

@@ -7,29 +7,28 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from deployment.emulator.backend import BackendSettings, make_backend
 from deployment.emulator.colour import Colour
 from deployment.emulator.colours import Colours
-from deployment.emulator.control_plane import Backend
-from deployment.emulator.deployments import Deployments, WantedDeployment
-from deployment.emulator.endpoints import Endpoints, WantedEndpoint
+from deployment.emulator.deployments import WantedDeployment
 from deployment.emulator.entities import (
     Deployment,
+    EndpointSettings,
     Environment,
     InferenceRoutes,
     ProbeSettings,
     RequestSettings,
     Route,
 )
-from deployment.emulator.environments import Environments
 from deployment.emulator.errors import ImagePullError
 from deployment.emulator.instances import WatchedInstance
-from deployment.emulator.operations import Operations
 from deployment.emulator.probes import Pace, ProbeResult
 from deployment.emulator.provisioning import State
 from deployment.emulator.runtime import Instance, InstanceSpec
 from deployment.emulator.store import Store
-from deployment.emulator.tokens import Tokens
 
+# Where nothing may be written: a test that stores files gives a folder.
+NOWHERE = Path("/nowhere")
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 FAILED_PROBE = ProbeResult(passed=False, reason="HTTP probe failed with statuscode: 503")
 
@@ -86,6 +85,7 @@ class FakeRuntime:
     running: set[str] = field(default_factory=set)
     output: str = "one\ntwo\n"
     start_gate: asyncio.Event | None = None
+    stop_gate: asyncio.Event | None = None
     fault: Exception | None = None
 
     async def pull(self, image: str) -> str:
@@ -116,7 +116,11 @@ class FakeRuntime:
 
     async def stop(self, instance_id: str, grace_s: float) -> None:
         assert grace_s >= 0
-        self.running.discard(instance_id)
+        if instance_id in self.running:
+            # As in the real ones: whoever stops it a second time does not wait.
+            self.running.discard(instance_id)
+            if self.stop_gate is not None:
+                await self.stop_gate.wait()
         self.stopped.append(instance_id)
 
     async def remove_all(self) -> None:
@@ -171,7 +175,15 @@ def a_deployment(name: str = "blue", *, settings: RequestSettings | None = None,
     )
 
 
-WANTED_ENDPOINT = WantedEndpoint("diabetes", {}, None, "SystemAssigned", "Enabled", {}, {})
+WANTED_ENDPOINT = EndpointSettings(
+    name="diabetes",
+    tags={},
+    description=None,
+    identity_type="SystemAssigned",
+    public_network_access="Enabled",
+    properties={},
+    traffic={},
+)
 WANTED_DEPLOYMENT = WantedDeployment(
     endpoint_name="diabetes",
     name="blue",
@@ -193,23 +205,29 @@ WANTED_DEPLOYMENT = WantedDeployment(
 class Bench:
     """A whole backend on a fake clock, a fake runtime and a fake prober."""
 
-    def __init__(self, pace: Pace | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        pace: Pace | None = None,
+        folder: Path | None = None,
+        *,
+        operation_s: float = 0.0,
+        core_quota: int | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.runtime = FakeRuntime()
         self.prober = FakeProber()
         self.store = Store(folder)
         self.pace = pace or Pace()
         self.colours = Colours(self.colour, self.store.running)
-        self.operations = Operations(self.store, self.clock, "workspace")
-        self.environments = Environments(self.store)
-        self.endpoints = Endpoints(self.store, self.operations, self.colours, self.clock)
-        self.deployments = Deployments(self.store, self.operations, self.colours, self.environments, self.clock)
-        self.tokens = Tokens(self.clock)
-        self.backend = Backend(
-            self.endpoints, self.deployments, self.environments, self.operations, self.tokens, self.clock
-        )
-        self.store.save_environment(an_environment())
-        self.store.save_environment(an_environment("missing", "2"))
+        settings = BackendSettings(folder or NOWHERE, operation_s=operation_s, core_quota=core_quota)
+        self.backend = make_backend(settings, self.store, self.colours, self.clock)
+        self.operations = self.backend.operations
+        self.environments = self.backend.environments
+        self.endpoints = self.backend.endpoints
+        self.deployments = self.backend.deployments
+        self.tokens = self.backend.tokens
+        self.store.environments.save(an_environment())
+        self.store.environments.save(an_environment("missing", "2"))
         self.runtime.unknown_images.add("missing")
 
     def colour(self, deployment: Deployment) -> Colour:

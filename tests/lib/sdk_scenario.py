@@ -100,7 +100,7 @@ def set_traffic(client: MLClient, traffic: dict[str, int]) -> dict[str, int]:
 
 
 def set_mirror(client: MLClient) -> None:
-    """Ask for what is not emulated."""
+    """Ask for a mirror of what already gets live traffic."""
     endpoint = client.online_endpoints.get("diabetes")
     endpoint.mirror_traffic = {"green": 10}
     client.online_endpoints.begin_create_or_update(endpoint).result()

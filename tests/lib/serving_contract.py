@@ -210,6 +210,47 @@ class ServingContract:
         assert len(start_ids(6)) == 1
         client.done(client.control.delete(f"{ENDPOINT}/deployments/many"))
 
+    def test_an_instance_that_is_killed_on_request_is_restarted(self, client: Client) -> None:
+        assert client.deploy("many", TINY_SERVER.read_text(), instance_count=2)["status"] == "Succeeded"
+        pinned = {"azureml-model-deployment": "many"}
+
+        def start_ids() -> set[str]:
+            answers = [client.score("/score", **pinned) for _ in range(6)]
+            return {answer.json()["start_id"] for answer in answers if answer.status_code == 200}
+
+        before = start_ids()
+        assert len(before) == 2
+        killed = client.control.post("/_emulator/kill", json={"endpoint": "diabetes", "deployment": "many"})
+        assert killed.status_code == 204
+        wait_until(lambda: len(start_ids() - before) == 1, 30)
+        assert len(start_ids() & before) == 1
+        content = client.control.post(f"{ENDPOINT}/deployments/many/getLogs", json={}).json()["content"]
+        assert "(exit code 137)" in content
+        client.done(client.control.delete(f"{ENDPOINT}/deployments/many"))
+
+    def test_mirrored_requests_reach_the_shadow_and_no_client(self, client: Client) -> None:
+        assert client.deploy("shadow", TINY_SERVER.read_text())["status"] == "Succeeded"
+        wanted = {"authMode": "Key", "traffic": {"blue": 100}, "mirrorTraffic": {"shadow": 50}}
+        assert client.done(client.control.put(ENDPOINT, json={"properties": wanted}))["status"] == "Succeeded"
+        headers = {"authorization": f"Bearer {client.key()}"}
+        answers = [client.data.post("/endpoints/diabetes/score", headers=headers, json={}) for _ in range(40)]
+        assert {answer.headers["azureml-model-deployment"] for answer in answers} == {"blue"}
+        assert {answer.status_code for answer in answers} == {200}
+        sent = {answer.headers["x-request-id"] for answer in answers}
+        path = client.emulator.state_dir / "traffic.jsonl"
+
+        def copies() -> list[dict[str, Any]]:
+            lines = [json.loads(line) for line in path.read_text().splitlines()]
+            return [line for line in lines if line["Mirrored"] and line["XRequestId"] in sent]
+
+        # Fewer than 5 of 40 at 50 % happen once in ten million.
+        wait_until(lambda: len(copies()) >= 5, 20)
+        assert {(line["DeploymentName"], line["ModelStatusCode"]) for line in copies()} == {("shadow", 200)}
+        assert (
+            client.done(client.control.put(ENDPOINT, json={"properties": {"authMode": "Key"}}))["status"] == "Succeeded"
+        )
+        client.done(client.control.delete(f"{ENDPOINT}/deployments/shadow"))
+
     def test_a_container_that_exits_fails_the_deployment_and_its_log_says_why(self, client: Client) -> None:
         ended = client.deploy("broken", "raise SystemExit('the model is missing')")
         assert (ended["status"], ended["error"]["code"]) == ("Failed", "ResourceNotReady")

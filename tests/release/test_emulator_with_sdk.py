@@ -51,7 +51,7 @@ def test_the_sdk_splits_traffic_and_is_refused_what_cannot_be_routed(seen: dict[
     assert seen["traffic"] == {"blue": 90, "green": 10}
     assert seen["over_100"][:3] == ["HttpResponseError", 400, "BadRequest"]
     assert seen["unknown"][:3] == ["HttpResponseError", 400, "BadRequest"]
-    assert seen["mirror"][:3] == ["HttpResponseError", 501, "NotEmulated"]
+    assert seen["mirror"][:3] == ["HttpResponseError", 400, "BadRequest"]
 
 
 def test_the_sdk_reads_and_regenerates_keys(seen: dict[str, Any]) -> None:

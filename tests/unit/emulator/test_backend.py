@@ -69,6 +69,7 @@ def test_a_regenerated_key_is_new_and_the_other_stays() -> None:
         await bench.with_colours()
         before = bench.endpoints.keys("diabetes")
         bench.endpoints.regenerate_key("diabetes", primary=True)
+        await bench.operations.settle()
         after = bench.endpoints.keys("diabetes")
         assert before.primary != after.primary
         assert before.secondary == after.secondary
@@ -235,7 +236,7 @@ def test_an_environments_version_never_changes_but_may_be_put_again() -> None:
     with pytest.raises(ConflictError, match="another version"):
         bench.environments.put(an_environment("other"))
     with pytest.raises(NotFoundError):
-        bench.environments.versions("absent")
+        bench.environments.known_versions("absent")
 
 
 def test_the_log_has_the_documented_parts_and_no_more_lines_than_asked_for() -> None:

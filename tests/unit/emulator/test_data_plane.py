@@ -68,8 +68,8 @@ def test_a_key_of_another_endpoint_is_refused(plane: Callable[..., Plane]) -> No
         async with plane() as data:
             data.bench.store.save_endpoint(replace(data.bench.endpoints.get("diabetes"), name="other"))
             data.bench.endpoints.regenerate_key("other", primary=True)
-            assert (await data.send(key=data.bench.endpoints.keys("other").primary)).status == 401
             await data.bench.operations.settle()
+            assert (await data.send(key=data.bench.endpoints.keys("other").primary)).status == 401
 
     run(test())
 
@@ -79,8 +79,8 @@ def test_an_old_key_is_refused_once_it_was_regenerated(plane: Callable[..., Plan
         async with plane() as data:
             old = data.bench.endpoints.keys("diabetes").primary
             data.bench.endpoints.regenerate_key("diabetes", primary=True)
-            assert (await data.send(key=old)).status == 401
             await data.bench.operations.settle()
+            assert (await data.send(key=old)).status == 401
 
     run(test())
 

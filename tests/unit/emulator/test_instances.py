@@ -182,6 +182,25 @@ def test_a_container_that_exits_before_it_is_ready_fails_at_once_with_its_exit_c
     run(test())
 
 
+def test_a_start_has_failed_only_once_its_container_is_stopped_and_its_output_kept() -> None:
+    async def test() -> None:
+        bench = Bench()
+        bench.prober.results["/ready"] = FAILED_PROBE
+        bench.runtime.stop_gate = asyncio.Event()
+        instance = bench.instance(a_deployment())
+        starting = asyncio.ensure_future(instance.bring_up())
+        await settle()
+        bench.runtime.exit_codes[instance.id] = 3
+        await bench.clock.wind(0.2)
+        assert not starting.done()
+        bench.runtime.stop_gate.set()
+        with pytest.raises(ProvisioningError):
+            await starting
+        assert not bench.runtime.running
+
+    run(test())
+
+
 def test_a_container_that_fails_its_liveness_probe_is_restarted_and_the_event_is_kept() -> None:
     async def test() -> None:
         bench = Bench()

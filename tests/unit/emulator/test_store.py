@@ -49,7 +49,7 @@ def test_what_was_saved_is_there_again(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.save_endpoint(ENDPOINT)
     store.save_deployment(deployment)
-    store.save_environment(an_environment())
+    store.environments.save(an_environment())
     store.save_operation(operation)
     store.collection("models", Model, model_key).save(Model("m", "1"))
     store.close()
@@ -57,7 +57,7 @@ def test_what_was_saved_is_there_again(tmp_path: Path) -> None:
     again = Store(tmp_path)
     assert again.endpoint("diabetes") == ENDPOINT
     assert again.deployment("diabetes", "blue") == deployment
-    assert again.environments("env") == [an_environment()]
+    assert again.environments.all("env") == [an_environment()]
     assert again.operations() == [operation]
     assert again.collection("models", Model, model_key).all() == [Model("m", "1")]
     again.close()
