@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from benchmarks.data_plane_suite import DATA_PLANE, measure_data_plane
 from benchmarks.disturbance import DISTURBED_PERCENT, Disturbance
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Results, write_figures
@@ -20,7 +21,7 @@ DISTURBED = ": the figures are disturbed, measure again on a machine that does n
 EXIT_MISSED = 1
 EXIT_BAD_INPUT = 2
 # `all` runs these in turn; each has a command of its own.
-SUITES: dict[str, Callable[[Options], Results]] = {"service": measure_service}
+SUITES: dict[str, Callable[[Options], Results]] = {"service": measure_service, DATA_PLANE: measure_data_plane}
 
 app = typer.Typer(
     help="Measure against peers, in interleaved rounds on one core, and compare with what must be reached.",
@@ -59,6 +60,15 @@ def service(
     if unknown:
         refuse(f"--case: {', '.join(sorted(unknown))} is none of {', '.join(CASE_NAMES)}")
     _measure(["service"], peers, rounds, seconds, frozenset(case or ()), report)
+
+
+@app.command(DATA_PLANE)
+def data_plane(rounds: Rounds = 3, seconds: Seconds = 2, report: Report = Path("reports/bench.json")) -> None:
+    """Measure the emulator's data plane: requests a second on one core, and what it adds at the median.
+
+    Example: python -m benchmarks data-plane --rounds 5
+    """
+    _measure([DATA_PLANE], "default", rounds, seconds, frozenset(), report)
 
 
 @app.command("all")

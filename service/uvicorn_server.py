@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-from service.engine.http_protocol import JoinedWritesProtocol
+from service.engine.http_protocol import HttpProtocol
 from service.process import end_with_parent
 
 # Longer than the proxy before the container keeps a connection for reuse, so that the proxy is the one who closes it.
@@ -35,7 +35,7 @@ def main() -> None:
             host=arguments.host,
             port=arguments.port,
             loop="uvloop",
-            http=JoinedWritesProtocol,
+            http=HttpProtocol,
             proxy_headers=False,
             ws="none",
             lifespan="on",

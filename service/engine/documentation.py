@@ -9,7 +9,7 @@ from service.model_artefacts import Feature, ModelMetadata
 
 _STRING: dict[str, Any] = {"type": "string"}
 _CODES = {
-    400: "malformed_json",
+    400: "malformed_json, malformed_http",
     408: "request_timeout",
     413: "body_too_large",
     415: "unsupported_content_type, unsupported_content_encoding",

@@ -44,7 +44,20 @@ def exact_model(model: Any, rows: Floats) -> ExactModel | None:
             candidate, expected, rtol=TOLERANCE, atol=TOLERANCE * scale
         ):
             return None
-    return ExactModel(model, predict)
+    return ExactModel(model, _or_the_model(model, predict))
+
+
+def _or_the_model(model: Any, predict: Predict) -> Predict:
+    """Leave to the model itself what overflows: it refuses such rows, and says so."""
+
+    def predict_or_leave(rows: Floats) -> Floats:
+        with np.errstate(over="ignore", invalid="ignore"):
+            predictions = predict(rows)
+        if np.count_nonzero(np.isfinite(predictions)) < len(rows):
+            return np.asarray(model.predict(rows), dtype=np.float64)
+        return predictions
+
+    return predict_or_leave
 
 
 def _direct_predictor(model: Any) -> Predict | None:

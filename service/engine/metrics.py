@@ -15,6 +15,8 @@ from service.predictions import Predictions
 Predict = Callable[[Floats], Predictions]
 
 LATENCY_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+PENDING_OBSERVATIONS = 1024
+PENDING_BATCHES = 64
 BATCH_BOUNDS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 
 
@@ -25,15 +27,46 @@ class Histogram:
         self._bounds = bounds
         self._counts = [0] * (len(bounds) + 1)
         self.total = 0.0
+        self._pending: list[float] = []
+        self._lock = Lock()  # a scrape comes on a thread of its own
 
     def observe(self, value: float) -> None:
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self.total += value
+        self._pending.append(value)
+        if len(self._pending) >= PENDING_OBSERVATIONS:
+            self._count()
 
     def buckets(self) -> list[tuple[str, float]]:
         """Return (upper bound, how many values up to it), the last for +Inf."""
+        self._count()
         names = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]
         return [(name, float(sum(self._counts[: index + 1]))) for index, name in enumerate(names)]
+
+    def _count(self) -> None:
+        with self._lock:
+            values, self._pending = self._pending, []
+            for value in values:
+                self._counts[bisect_left(self._bounds, value)] += 1
+            self.total += sum(values)
+
+
+class Unwatched:
+    """Rows that have been predicted and not yet looked at: many are looked at in little more time than one."""
+
+    def __init__(self, look_at: Callable[[Floats], None]) -> None:
+        self._look_at = look_at
+        self._batches: list[Floats] = []
+        self._lock = Lock()  # models predict on the event loop and on threads, and a scrape comes on another
+
+    def add(self, rows: Floats) -> None:
+        self._batches.append(rows)
+        if len(self._batches) >= PENDING_BATCHES or len(rows) >= PENDING_OBSERVATIONS:
+            self.count()
+
+    def count(self) -> None:
+        with self._lock:
+            batches, self._batches = self._batches, []
+            if batches:
+                self._look_at(np.concatenate(batches))
 
 
 class Metrics:
@@ -48,7 +81,7 @@ class Metrics:
         self.outside_training_range: Counter[str] = Counter()
         self.model_info: dict[str, str] = {}
         self.queue_length: Callable[[], int] = lambda: 0
-        self._lock = Lock()  # models predict on the event loop and on a thread
+        self._unwatched: Unwatched | None = None
 
     def note_request(self, route: str, status: int, duration_s: float) -> None:
         """Count an answer; routes that do not exist share a name, which callers could otherwise multiply at will."""
@@ -69,18 +102,22 @@ class Metrics:
         lows = np.array([-np.inf if feature.minimum is None else feature.minimum for feature in features])
         highs = np.array([np.inf if feature.maximum is None else feature.maximum for feature in features])
 
+        def count_outside(rows: Floats) -> None:
+            outside = ((rows < lows) | (rows > highs)).sum(axis=0)
+            self.outside_training_range.update(dict(zip(names, outside.tolist(), strict=True)))
+
+        unwatched = self._unwatched = Unwatched(count_outside)
+
         def watch_and_predict(rows: Floats) -> Predictions:
-            outside = (rows < lows) | (rows > highs)
-            if np.count_nonzero(outside):  # a third of the cost of any()
-                counts = dict(zip(names, outside.sum(axis=0).tolist(), strict=True))
-                with self._lock:
-                    self.outside_training_range.update(counts)
+            unwatched.add(rows)
             return predict(rows)
 
         return watch_and_predict
 
     def collect(self) -> Iterator[Any]:
         """Yield prometheus_client's metric families."""
+        if self._unwatched is not None:
+            self._unwatched.count()
         from prometheus_client.core import (  # noqa: PLC0415 - imported only where there is a port to show them on
             CounterMetricFamily,
             GaugeMetricFamily,
