@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 
 from service.engine.batcher import Rows
-from service.request_body import ROWS_KEY, BodyLimits
+from service.request_body import BodyLimits
 
 
 class RowsDecoder:
@@ -18,13 +18,13 @@ class RowsDecoder:
     def __init__(self, features: int, limits: BodyLimits) -> None:
         row = Annotated[list[float], msgspec.Meta(min_length=features, max_length=features)]
         rows = Annotated[list[row], msgspec.Meta(min_length=1, max_length=limits.rows)]
-        body = msgspec.defstruct("Body", [(ROWS_KEY, rows)], forbid_unknown_fields=True, gc=False)
+        body = msgspec.defstruct("Body", [("data", rows)], forbid_unknown_fields=True, gc=False)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(body)
 
     def decode(self, body: bytes) -> Rows | None:
         """Return the rows; None for every body that needs a closer look, right or wrong."""
         try:
-            rows: Rows = getattr(self._decoder.decode(body), ROWS_KEY)
+            rows: Rows = self._decoder.decode(body).data
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return rows

@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 from starlette.requests import ClientDisconnect
@@ -43,12 +44,9 @@ class ScoreFront:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or whatever else the server asks."""
-        if scope["type"] == "http" and scope["path"] == SCORE and scope["method"] == "POST":
-            await self._score(scope, receive, send)
-        else:
+        if scope["type"] != "http" or scope["path"] != SCORE or scope["method"] != "POST":
             await self.app(scope, receive, send)
-
-    async def _score(self, scope: Scope, receive: Receive, send: Send) -> None:
+            return
         started_s = time.perf_counter()
         head = RequestHead(scope["headers"])
         try:
@@ -66,34 +64,29 @@ class ScoreFront:
         except ClientDisconnect:
             logger.info("the client left before its answer", extra=head.log_fields())
         except Exception as error:  # noqa: BLE001 - there is no 500
-            await self._send(send, SERVICE_UNAVAILABLE, note_fault(error, head), head, started_s)
+            start = self._start(SERVICE_UNAVAILABLE, body := note_fault(error, head), head, started_s)
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
         else:
-            await self._send(send, OK, answer, head, started_s, job.predict_ms)
+            await send(self._start(OK, answer, head, started_s, job.predict_ms))
+            await send({"type": "http.response.body", "body": answer})
 
     async def _answer_overdue(self, head: RequestHead, send: Send) -> None:
         await self._refuse(body_too_slow(self.timeout_s), head, send, time.perf_counter() - self.timeout_s)
 
     async def _refuse(self, error: RequestRefusedError, head: RequestHead, send: Send, started_s: float) -> None:
         body = self.refusals.note(error, head)
-        more = [(name.encode("ascii"), value.encode("ascii")) for name, value in error_headers(error.code).items()]
-        await self._send(send, error.status, body, head, started_s, more_headers=more)
-
-    async def _send(
-        self,
-        send: Send,
-        status: int,
-        body: bytes,
-        head: RequestHead,
-        started_s: float,
-        predict_ms: float | None = None,
-        more_headers: list[tuple[bytes, bytes]] | None = None,
-    ) -> None:
-        headers = [
-            JSON_CONTENT,
-            (b"content-length", b"%d" % len(body)),
-            *self.answer_headers.make(head, started_s, predict_ms),
-            *(more_headers or ()),
-        ]
-        self.metrics.note_request(SCORE, status, time.perf_counter() - started_s)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        start = self._start(error.status, body, head, started_s)
+        more = error_headers(error.code).items()
+        start["headers"] += [(name.encode("ascii"), value.encode("ascii")) for name, value in more]
+        await send(start)
         await send({"type": "http.response.body", "body": body})
+
+    def _start(
+        self, status: int, body: bytes, head: RequestHead, started_s: float, predict_ms: float | None = None
+    ) -> dict[str, Any]:
+        """Return the message that begins an answer, and count the answer."""
+        headers = self.answer_headers.make(head, started_s, predict_ms)
+        headers += (JSON_CONTENT, (b"content-length", b"%d" % len(body)))
+        self.metrics.note_request(SCORE, status, time.perf_counter() - started_s)
+        return {"type": "http.response.start", "status": status, "headers": headers}

@@ -10,6 +10,7 @@ from service.engine.request_head import new_request_id
 from service.errors import error_body, to_json
 
 UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+CONTINUE = b"HTTP/1.1 100 "
 MALFORMED_HTTP = (
     b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-request-id: %b\r\n"
     b"content-length: %d\r\nconnection: close\r\n\r\n%b"
@@ -25,7 +26,13 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Put JoinedWrites between uvicorn and the transport."""
-        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
+        self._writes = JoinedWrites(transport)
+        super().connection_made(cast("asyncio.Transport", self._writes))
+
+    def on_response_complete(self) -> None:
+        """Write an answer that has no body, as that to HEAD."""
+        self._writes.flush()
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         """Have an Upgrade header ignored, as RFC 9110 allows: uvicorn drops the body of a request that has one."""
@@ -47,34 +54,35 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class JoinedWrites:
-    """A transport that holds back the first write of a turn of the event loop until the second, or the turn's end."""
+    """A transport that holds an answer's first write back until its second, or the answer's end."""
 
-    __slots__ = ("_held", "_loop", "_transport", "is_closing")
+    __slots__ = ("_held", "_transport", "is_closing")
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self.is_closing = transport.is_closing  # asked for each answer
-        self._loop = loop
         self._held: bytes | None = None
 
     def write(self, data: bytes) -> None:
-        """Write the data, soon."""
-        if self._held is None:
-            self._held = data
-            self._loop.call_soon(self._flush)
-        else:
+        """Write the data, or hold it back."""
+        if self._held is not None:
             self._transport.write(self._held + data)
+            self._held = None
+        elif data.startswith(CONTINUE):
+            self._transport.write(data)
+        else:
+            self._held = data
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        if self._held is not None:
+            self._transport.write(self._held)
             self._held = None
 
     def close(self) -> None:
         """Close the transport after what is still to be written."""
-        self._flush()
+        self.flush()
         self._transport.close()
-
-    def _flush(self) -> None:
-        if self._held is not None:
-            self._transport.write(self._held)
-            self._held = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

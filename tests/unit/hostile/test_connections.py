@@ -233,3 +233,19 @@ def test_another_content_type_is_415_with_the_documented_body(target: Target, he
     ).replace(b"Host: localhost", f"Host: localhost\r\n{header}".encode())
     answer = ask(target.port, sent)
     assert (answer.status, answer.code) == (415, code)
+
+
+def test_a_client_that_waits_for_leave_to_send_its_body_gets_it(target: Target, right: RawAnswer) -> None:
+    sent = request(BODY, "Expect: 100-continue")
+    with connected(target.port) as connection:
+        connection.sendall(sent.removesuffix(BODY))
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(BODY)
+        connection.shutdown(socket.SHUT_WR)
+        assert [answer.body for answer in read_answers(connection)] == [right.body]
+
+
+def test_an_answer_without_a_body_arrives_too(target: Target) -> None:
+    with connected(target.port) as connection:
+        connection.sendall(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 405 ")
