@@ -11,6 +11,7 @@ from benchmarks.figures import Figure
 from benchmarks.machine import Cores, cpu_s
 from benchmarks.models import TrainedModel
 from benchmarks.open_loop import Outcome, Question, offer, percentile_ms
+from benchmarks.probing import probing
 from benchmarks.rounds import SINGLE_ROW_REQUESTS, check_answers
 from benchmarks.server import Server
 from benchmarks.startup import engine_pid
@@ -53,6 +54,7 @@ class Overload:
     during: Outcome
     after: Outcome
     server_busy_percent: float
+    probes_s: list[float]
 
     @property
     def generator_lag_ms(self) -> float:
@@ -91,14 +93,15 @@ def measure_overload(
         advance(f"{case.name}: 2 x {capacity_per_s:.0f} requests/s")
         engine = engine_pid(server)
         busy_before_s = cpu_s(engine)
-        during = offer(
-            server.port,
-            questions,
-            rate_per_s=2 * capacity_per_s,
-            seconds=OVERLOAD_S,
-            connections=CONNECTIONS,
-            seed=1,
-        )
+        with probing(server.port) as probes_s:
+            during = offer(
+                server.port,
+                questions,
+                rate_per_s=2 * capacity_per_s,
+                seconds=OVERLOAD_S,
+                connections=CONNECTIONS,
+                seed=1,
+            )
         busy_percent = min(100.0, (cpu_s(engine) - busy_before_s) / during.seconds * 100)
         advance(f"{case.name}: 0.5 x {capacity_per_s:.0f} requests/s")
         after = offer(
@@ -109,7 +112,7 @@ def measure_overload(
             connections=CONNECTIONS,
             seed=2,
         )
-        return Overload(capacity_per_s, during, after, busy_percent)
+        return Overload(capacity_per_s, during, after, busy_percent, probes_s)
     finally:
         server.stop()
 
@@ -133,11 +136,12 @@ def overload_figures(case: OverloadCase, measured: Overload | None) -> list[Figu
             figure("goodput", None, "% of capacity", at_least=90),
             figure("p99 of accepted", None, "ms", at_most=250),
         ]
-    during, after = valid.during, valid.after
+    during, after, during_probes = valid.during, valid.after, valid.probes_s
     return [
         figure("capacity, closed loop of 64", valid.capacity_per_s, "requests/s"),
         figure("goodput", during.good_per_s(GOOD_WITHIN_S) / valid.capacity_per_s * 100, "% of capacity", at_least=90),
         figure("p99 of accepted", percentile_ms(during.accepted_s, 99), "ms", at_most=250),
+        figure("p99 of readiness probes", percentile_ms(during_probes, 99), "ms", at_most=100),
         figure("p99 of refusals", percentile_ms(during.refused_s, 99), "ms"),
         figure("refused with 503", len(during.refused_s) / during.seconds, "requests/s"),
         figure("found no free connection of 256", during.found_no_connection / during.seconds, "requests/s"),
