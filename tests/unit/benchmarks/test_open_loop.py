@@ -63,12 +63,15 @@ def test_an_arrival_without_a_free_connection_is_counted_and_not_sent() -> None:
     assert (outcome.found_no_connection, len(outcome.accepted_s)) == (100, 0)
 
 
+PROBES_S = [0.002] * 20
+
+
 def outcome_of(*, lag_s: float) -> Outcome:
     return Outcome(200.0, 1.0, accepted_s=[0.01] * 95, refused_s=[0.001] * 105, lags_s=[lag_s] * 200)
 
 
 def test_a_run_in_which_the_generator_lagged_has_no_figures_and_misses_its_bounds() -> None:
-    lagged = Overload(100.0, outcome_of(lag_s=0.5), outcome_of(lag_s=0.0), 99.0)
+    lagged = Overload(100.0, outcome_of(lag_s=0.5), outcome_of(lag_s=0.0), 99.0, PROBES_S)
     figures = overload_figures(FOREST, lagged)
     assert all(figure.value is None and figure.is_missed and "INVALID" in figure.note for figure in figures)
     assert not any(figure.is_missed for figure in overload_figures(LINEAR, lagged))
@@ -77,8 +80,8 @@ def test_a_run_in_which_the_generator_lagged_has_no_figures_and_misses_its_bound
 def test_a_run_that_left_the_server_idle_has_no_figures() -> None:
     during = outcome_of(lag_s=0.0)
     during.found_no_connection = 50
-    assert Overload(100.0, during, outcome_of(lag_s=0.0), 95.0).invalid_because is None
-    assert "busy only 60 %" in (Overload(100.0, during, outcome_of(lag_s=0.0), 60.0).invalid_because or "")
+    assert Overload(100.0, during, outcome_of(lag_s=0.0), 95.0, PROBES_S).invalid_because is None
+    assert "busy only 60 %" in (Overload(100.0, during, outcome_of(lag_s=0.0), 60.0, PROBES_S).invalid_because or "")
 
 
 def test_an_overload_that_was_never_measured_misses_its_bounds() -> None:
@@ -86,11 +89,12 @@ def test_an_overload_that_was_never_measured_misses_its_bounds() -> None:
 
 
 def test_goodput_is_right_answers_in_time_over_capacity() -> None:
-    measured = Overload(100.0, outcome_of(lag_s=0.001), outcome_of(lag_s=0.001), 99.0)
+    measured = Overload(100.0, outcome_of(lag_s=0.001), outcome_of(lag_s=0.001), 99.0, PROBES_S)
     by_name = {figure.name.rpartition(": ")[2]: figure for figure in overload_figures(FOREST, measured)}
     assert by_name["goodput"].value == pytest.approx(95)
     assert by_name["p99 of accepted"].value == pytest.approx(10)
     assert by_name["p99 of refusals"].value == pytest.approx(1)
+    assert by_name["p99 of readiness probes"].value == pytest.approx(2)
     assert not any(figure.is_missed for figure in by_name.values())
 
 
