@@ -61,6 +61,10 @@ class ControlPlane:
         ]
         self._own = FaultRoutes(backend, [*self._guarded, *self._open]).routes()
 
+    def routes(self) -> list[CallRoute]:
+        """Answer all routes, the emulator's own too, which have no name."""
+        return [*self._guarded, *self._open, *self._own]
+
     def app(self) -> Starlette:
         """Answer the ASGI application."""
         routes = [

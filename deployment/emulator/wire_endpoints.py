@@ -60,7 +60,7 @@ class _RequestSettings(Body):
 
 
 class _Probe(Body):
-    initial_delay: timedelta = timedelta(seconds=10)
+    initial_delay: Annotated[timedelta, Field(ge=timedelta())] = timedelta(seconds=10)
     period: Annotated[timedelta, Field(gt=timedelta())] = timedelta(seconds=10)
     timeout: Annotated[timedelta, Field(gt=timedelta())] = timedelta(seconds=2)
     success_threshold: Annotated[int, Field(ge=1)] = 1

@@ -1,6 +1,7 @@
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,11 @@ def workspace(
         yield connect(os.environ, os.environ["CONFORMANCE_IMAGE"], "azure", None), {}
         return
     with running_emulator(tmp_path_factory.mktemp("conformance"), runtime=runtime) as emulator:
-        image = build_image(runtime, emulator.bundles_dir)
-        with pytest.MonkeyPatch.context() as patch, EmulatorControl(emulator.variables) as control:
+        with (
+            app_image(runtime, emulator.bundles_dir) as image,
+            pytest.MonkeyPatch.context() as patch,
+            EmulatorControl(emulator.variables) as control,
+        ):
             lead_to(patch, emulator.variables)
             yield connect(emulator.variables, image, runtime, control), emulator.variables
 
@@ -97,11 +101,19 @@ def lead_to(patch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
         patch.setenv(name, value)
 
 
-def build_image(runtime: str, bundles_dir: Path) -> str:
-    """Answer the suite's app as that runtime takes it."""
+@contextmanager
+def app_image(runtime: str, bundles_dir: Path) -> Iterator[str]:
+    """Answer the suite's app as that runtime takes it; remove the image at the end."""
     if runtime == "processes":
-        return write_bundle(bundles_dir, (HERE / "app.py").read_text())
-    command = ["docker", "build", "--quiet", "--build-arg", f"BASE_IMAGE={BASE_IMAGE}", str(HERE)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        yield write_bundle(bundles_dir, (HERE / "app.py").read_text())
+        return
+    image_id = docker("build", "--quiet", "--build-arg", f"BASE_IMAGE={BASE_IMAGE}", str(HERE))
+    yield f"conformance@{image_id}"
+    docker("image", "rm", "--force", image_id)
+
+
+def docker(*arguments: str) -> str:
+    """Run the docker command and answer what it printed."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    return f"conformance@{done.stdout.strip()}"
+    return done.stdout.strip()

@@ -53,13 +53,17 @@ class RunningEmulator:
 
 @contextlib.contextmanager
 def running_emulator(
-    folder: Path, *, runtime: str = "processes", options: tuple[str, ...] = ()
+    folder: Path,
+    *,
+    runtime: str = "processes",
+    options: tuple[str, ...] = (),
+    entry: tuple[str, ...] = ("deployment.emulator",),
 ) -> Iterator[RunningEmulator]:
     """Run `python -m deployment.emulator` on free ports; stop it, and assert that nothing is left of it."""
     state_dir, bundles_dir, env_file = folder / "state", folder / "bundles", folder / "emulator.env"
     bundles_dir.mkdir(parents=True, exist_ok=True)
     paths = ["--state-dir", str(state_dir), "--bundles", str(bundles_dir), "--env-file", str(env_file)]
-    command = [sys.executable, "-m", "deployment.emulator", "--runtime", runtime, *paths, *options]
+    command = [sys.executable, "-m", *entry, "--runtime", runtime, *paths, *options]
     log_path = folder / "emulator.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=log)
