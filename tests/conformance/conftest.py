@@ -56,14 +56,14 @@ def workspace(
             pytest.skip(f"needs an Azure workspace: {', '.join(missing)} not set")
         yield connect(os.environ, os.environ["CONFORMANCE_IMAGE"], "azure", None), {}
         return
-    with running_emulator(tmp_path_factory.mktemp("conformance"), runtime=runtime) as emulator:
-        with (
-            app_image(runtime, emulator.bundles_dir) as image,
-            pytest.MonkeyPatch.context() as patch,
-            EmulatorControl(emulator.variables) as control,
-        ):
-            lead_to(patch, emulator.variables)
-            yield connect(emulator.variables, image, runtime, control), emulator.variables
+    with (
+        running_emulator(tmp_path_factory.mktemp("conformance"), runtime=runtime) as emulator,
+        app_image(runtime, emulator.bundles_dir) as image,
+        pytest.MonkeyPatch.context() as patch,
+        EmulatorControl(emulator.variables) as control,
+    ):
+        lead_to(patch, emulator.variables)
+        yield connect(emulator.variables, image, runtime, control), emulator.variables
 
 
 @pytest.fixture
