@@ -28,7 +28,7 @@ Receive = Callable[[], Awaitable[Any]]
 PLAIN_JSON = b"application/json"
 # A longer body is decoded in a thread: on the event loop it would keep the probes waiting.
 INLINE_BODY_BYTES = 64 * 1024
-GC_THRESHOLD = 50_000
+GC_THRESHOLD = 10_000
 
 
 @dataclass(frozen=True)
