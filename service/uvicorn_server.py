@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-from service.engine.http_protocol import HttpProtocol
+from service.engine.http_protocol import CLOSE, HttpProtocol
 from service.process import end_with_parent
 
 # Longer than the proxy before the container keeps a connection for reuse, so that the proxy is the one who closes it.
@@ -19,7 +19,6 @@ KEEP_ALIVE_TIMEOUT_S = 75
 # How long a kept connection may stay quiet at the end: the time that a client's next request may already be on its way.
 LINGER_S = 1.0
 LINGER_STEP_S = 0.02
-CLOSE = (b"connection", b"close")
 
 
 def main() -> None:

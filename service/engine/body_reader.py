@@ -42,8 +42,8 @@ class BodyReader:
         """Return the body where the first message is all of it, else None; raises as read() does."""
         if first.get("more_body", False):
             return None
-        self._check(first, len(first.get("body", b"")))
         body: bytes = first.get("body", b"")
+        self._check(first, len(body))
         return body
 
     def _add(self, body: bytearray, message: Message) -> bool:

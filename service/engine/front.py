@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.engine.body_reader import BodyReader, OverdueWatch, body_too_slow
+from service.engine.http_protocol import CHECKED_HEADERS
 from service.engine.metrics import Metrics
 from service.engine.refusals import Refusals, note_fault
 from service.engine.request_head import JSON_CONTENT, AnswerHeaders, RequestHead
@@ -89,4 +90,4 @@ class ScoreFront:
         headers = self.answer_headers.make(head, started_s, predict_ms)
         headers += (JSON_CONTENT, (b"content-length", b"%d" % len(body)))
         self.metrics.note_request(SCORE, status, time.perf_counter() - started_s)
-        return {"type": "http.response.start", "status": status, "headers": headers}
+        return {"type": "http.response.start", "status": status, "headers": headers, CHECKED_HEADERS: True}

@@ -82,11 +82,14 @@ class Metrics:
         self.model_info: dict[str, str] = {}
         self.queue_length: Callable[[], int] = lambda: 0
         self._unwatched: Unwatched | None = None
+        self._pending: list[tuple[str, int, float]] = []
+        self._lock = Lock()  # as above
 
     def note_request(self, route: str, status: int, duration_s: float) -> None:
         """Count an answer; routes that do not exist share a name, which callers could otherwise multiply at will."""
-        self.requests[route, status] += 1
-        self.latency_s.observe(duration_s)
+        self._pending.append((route, status, duration_s))
+        if len(self._pending) >= PENDING_OBSERVATIONS:
+            self._count_requests()
 
     def note_batch(self, rows: int, duration_s: float) -> None:
         """Count a call of the model."""
@@ -116,6 +119,7 @@ class Metrics:
 
     def collect(self) -> Iterator[Any]:
         """Yield prometheus_client's metric families."""
+        self._count_requests()
         if self._unwatched is not None:
             self._unwatched.count()
         from prometheus_client.core import (  # noqa: PLC0415 - imported only where there is a port to show them on
@@ -147,6 +151,13 @@ class Metrics:
             yield family
         yield GaugeMetricFamily("scoring_queue_requests", "Requests waiting for the model", value=self.queue_length())
         yield InfoMetricFamily("scoring_model", "What answers", value=self.model_info)
+
+    def _count_requests(self) -> None:
+        with self._lock:
+            pending, self._pending = self._pending, []
+            for route, status, duration_s in pending:
+                self.requests[route, status] += 1
+                self.latency_s.observe(duration_s)
 
 
 def serve_metrics(metrics: Metrics, host: str, port: int) -> Callable[[], None]:

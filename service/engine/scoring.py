@@ -111,10 +111,11 @@ class Scoring:
         To be called before the body is read: raises RequestRefusedError (503) where there is no model yet or too much
         work, and 415 where the body is not said to be JSON.
         """
-        self.batcher.check_admission()
+        batcher = self.batcher
+        batcher.check_admission()
         if head.content_type != PLAIN_JSON or head.content_encoding is not None:
             check_content_type(_text(head.content_type), _text(head.content_encoding))
-        return self.batcher.loop.time()
+        return batcher.loop.time()
 
     async def answered(
         self, body: bytes, arrived_s: float, receive: Receive, *, with_probabilities: bool = False
