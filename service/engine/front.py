@@ -56,9 +56,11 @@ class ScoreFront:
             message = await receive()
             self._overdue.end(number)
             body = self.reader.whole(message)
-            if body is None:
-                body = await self.reader.read(receive, message)
-            job = await self.scoring.answered(body, arrived_s, receive)
+            if body is not None:
+                job = await self.scoring.answered(body, arrived_s, receive)
+            else:
+                async with self.reader.read(receive, message) as body:
+                    job = await self.scoring.answered(body, arrived_s, receive)
             answer = orjson.dumps(job.answer.result())
         except RequestRefusedError as error:
             await self._refuse(error, head, send, started_s)

@@ -55,8 +55,8 @@ async def answered(request: Request, scoring: Scoring, reader: BodyReader, *, wi
     """Return the request's job when it is done, and note how long the model took."""
     state = request.scope["state"]
     arrived_s = scoring.admit(state["head"])
-    body = await reader.read(request.receive)
-    job = await scoring.answered(body, arrived_s, request.receive, with_probabilities=with_probabilities)
+    async with reader.read(request.receive) as body:
+        job = await scoring.answered(body, arrived_s, request.receive, with_probabilities=with_probabilities)
     state["predict_ms"] = job.predict_ms
     return job
 

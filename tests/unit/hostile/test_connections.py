@@ -32,6 +32,12 @@ def is_right(target: Target, right: RawAnswer) -> bool:
     return (answer.status, answer.body) == (200, right.body)
 
 
+def assert_refused_or_reset(connection: socket.socket, status: int, code: str) -> None:
+    # Where the rest of what was sent finds the connection closed, a reset may come before the answer is read.
+    for answer in read_answers(connection):
+        assert (answer.status, answer.code) == (status, code)
+
+
 def test_a_right_request_is_right(right: RawAnswer, target: Target) -> None:
     assert right.json() == pytest.approx(target.predict([ROW]).tolist(), rel=1e-9)
 
@@ -68,6 +74,48 @@ def test_a_body_that_does_not_end_is_408_at_the_deadline(target: Target, sent: b
         (answer,) = read_answers(connection)  # the connection is closed after it
     assert (answer.status, answer.code) == (408, "request_timeout")
     assert time.monotonic() - started_s >= DEADLINE_MS / 1000 * 0.9
+
+
+@pytest.mark.parametrize("before", [b"", request(BODY)], ids=["first", "second"])
+def test_a_head_that_does_not_end_is_408_at_the_deadline(target: Target, before: bytes) -> None:
+    started_s = time.monotonic()
+    with connected(target.port) as connection:
+        connection.sendall(before + request(BODY)[:40])
+        for _ in range(10):
+            connection.sendall(b"a")
+        *_, answer = read_answers(connection)
+    assert (answer.status, answer.code) == (408, "request_timeout")
+    assert time.monotonic() - started_s >= DEADLINE_MS / 1000 * 0.9
+
+
+def test_a_head_without_an_end_to_it_is_431(target: Target, right: RawAnswer) -> None:
+    with connected(target.port) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(b"GET / HTTP/1.1\r\n")
+            for _ in range(10_000):
+                connection.sendall(b"X-Filler: " + b"a" * 1000 + b"\r\n")
+        assert_refused_or_reset(connection, 431, "head_too_large")
+    assert is_right(target, right)
+
+
+def test_the_body_of_a_refused_request_is_not_taken_for_a_head(target: Target) -> None:
+    refused = request(b"[" * 100_000, "Content-Encoding: gzip")
+    with connected(target.port) as connection:
+        connection.sendall(refused + request(BODY))
+        first, second = read_answers(connection, 2)
+    assert (first.status, second.status) == (415, 200)
+
+
+def test_bodies_that_are_large_together_are_refused_before_memory_ends(target: Target, right: RawAnswer) -> None:
+    piece = b"[" * (3 * 1024 * 1024)
+    with ExitStack() as stack:
+        open_bodies = [stack.enter_context(connected(target.port)) for _ in range(20)]
+        for connection in open_bodies:
+            connection.sendall(request(b"", length=len(piece) + 1) + piece)
+        codes = [read_answers(connection, 1)[0].code for connection in open_bodies]
+        assert set(codes) == {"overloaded", "request_timeout"}
+        assert codes.count("request_timeout") == 32 // 3
+    assert is_right(target, right)
 
 
 @pytest.mark.parametrize(
