@@ -50,23 +50,33 @@ class Histogram:
 
 
 class Unwatched:
-    """Rows that have been predicted and not yet looked at: many are looked at in little more time than one."""
+    """Rows that have been predicted and not yet looked at: many are looked at in little more time than one.
+
+    Never more than PENDING_BATCHES of them, nor more rows than PENDING_OBSERVATIONS and those of one batch.
+    """
 
     def __init__(self, look_at: Callable[[Floats], None]) -> None:
         self._look_at = look_at
         self._batches: list[Floats] = []
+        self._pending_rows = 0
         self._lock = Lock()  # models predict on the event loop and on threads, and a scrape comes on another
 
     def add(self, rows: Floats) -> None:
-        self._batches.append(rows)
-        if len(self._batches) >= PENDING_BATCHES or len(rows) >= PENDING_OBSERVATIONS:
-            self.count()
+        with self._lock:
+            self._batches.append(rows)
+            self._pending_rows += len(rows)
+            if len(self._batches) >= PENDING_BATCHES or self._pending_rows >= PENDING_OBSERVATIONS:
+                self._count()
 
     def count(self) -> None:
         with self._lock:
-            batches, self._batches = self._batches, []
-            if batches:
-                self._look_at(np.concatenate(batches))
+            self._count()
+
+    def _count(self) -> None:
+        if self._batches:
+            self._look_at(np.concatenate(self._batches))
+        self._batches = []
+        self._pending_rows = 0
 
 
 class Metrics:

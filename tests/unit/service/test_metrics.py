@@ -1,11 +1,13 @@
 from collections.abc import Iterator
 
 import httpx
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deployment.emulator.processes import free_loopback_ports
 from service.engine.api_engine import create_app
+from service.engine.metrics import PENDING_BATCHES, PENDING_OBSERVATIONS, Unwatched
 from service.settings import EngineSettings
 from tests.lib.asgi_client import AsgiClient, asgi_client
 from tests.lib.model_artefacts import ROW, rows, write_artefacts
@@ -66,6 +68,20 @@ def test_values_that_training_never_saw_are_counted_by_feature(client: AsgiClien
     after = scraped(metrics_port)
     assert after[name, "bmi"] - before == 2
     assert after[name, "age"] == 0
+
+
+@pytest.mark.parametrize("rows", [1, 7, 600, 5000])
+def test_rows_wait_to_be_looked_at_in_bounded_number_and_each_is_looked_at_once(rows: int) -> None:
+    looked_at = [np.empty((0, 2))]
+    unwatched = Unwatched(looked_at.append)
+    batches = [np.full((rows, 2), number, dtype=np.float64) for number in range(2 * PENDING_BATCHES + 1)]
+    for number, batch in enumerate(batches, start=1):
+        unwatched.add(batch)
+        waiting_rows = number * rows - sum(map(len, looked_at))
+        assert waiting_rows < min(PENDING_OBSERVATIONS, PENDING_BATCHES * rows)
+    unwatched.count()
+    unwatched.count()
+    assert np.array_equal(np.concatenate(looked_at), np.concatenate(batches))
 
 
 def test_they_say_what_answers_and_what_the_process_takes(client: AsgiClient, metrics_port: int) -> None:
