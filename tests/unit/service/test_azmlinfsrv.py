@@ -3,6 +3,7 @@
 import json
 import signal
 import threading
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +28,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bundles" / digest
 
 
+@pytest.fixture(scope="module")
+def running(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """Yield a service that is ready, for tests that do nothing to it."""
+    with started_service(bundle, tmp_path_factory.mktemp("running") / "log") as service:
+        service.wait_until_ready()
+        yield service
+
+
 class Start(Protocol):
     def __call__(self, **variables: str) -> AbstractContextManager[RunningService]: ...
 
@@ -43,12 +52,10 @@ def score(service: RunningService, count: int = 1) -> httpx.Response:
     return httpx.post(f"http://127.0.0.1:{service.port}/score", json=rows(count), timeout=30)
 
 
-def test_uvicorn_is_the_child_of_azmlinfsrvs_worker_and_both_listen_on_loopback_alone(start: Start) -> None:
-    with start() as service:
-        service.wait_until_ready()
-        assert service.scorers == [service.probed()]
-        assert score(service).status_code == 200
-        assert listening_addresses({service.port, service.azmlinfsrv_port}) == {"0100007F"}
+def test_uvicorn_is_the_child_of_azmlinfsrvs_worker_and_both_listen_on_loopback_alone(running: RunningService) -> None:
+    assert running.scorers == [running.probed()]
+    assert score(running).status_code == 200
+    assert listening_addresses({running.port, running.azmlinfsrv_port}) == {"0100007F"}
 
 
 def listening_addresses(ports: set[int]) -> set[str]:
@@ -58,17 +65,15 @@ def listening_addresses(ports: set[int]) -> set[str]:
     return {address for address, port in bound if int(port, 16) in ports}
 
 
-def test_the_log_tells_the_story_with_process_ids_and_port(start: Start) -> None:
-    with start() as service:
-        service.wait_until_ready()
-        lines = [json.loads(line) for line in service.log.splitlines()]
-        (worker,), (scorer,) = service.workers, service.scorers
+def test_the_log_tells_the_story_with_process_ids_and_port(running: RunningService) -> None:
+    lines = [json.loads(line) for line in running.log.splitlines()]
+    (worker,), (scorer,) = running.workers, running.scorers
     told = {(line["pid"], line["message"].partition(" from ")[0]) for line in lines}
     assert {
         (worker, f"score.init() started on PID {worker}"),
-        (worker, f"uvicorn started as a child on PID {scorer} for port {service.port}"),
+        (worker, f"uvicorn started as a child on PID {scorer} for port {running.port}"),
         (scorer, "model loaded: diabetes version 1"),
-        (worker, f"ready on {service.port} (PID {scorer})"),
+        (worker, f"ready on {running.port} (PID {scorer})"),
     } <= told
 
 
@@ -167,24 +172,16 @@ def test_a_changed_model_ends_azmlinfsrv_with_the_reason_in_its_log(start: Start
         assert "is not the file that was trained" in service.log
 
 
-def test_a_taken_port_ends_azmlinfsrv_with_the_reason_in_its_log(start: Start) -> None:
-    with start() as first:
-        first.wait_until_ready()
-        # Another folder for locks, as another user or container would have: the port itself is in the way.
-        elsewhere = first.log_path.parent / "elsewhere"
-        elsewhere.mkdir()
-        with started_service(
-            Path(f"/proc/{first.process.pid}/cwd").resolve(), elsewhere / "log", API_SERVER_PORT=str(first.port)
-        ) as second:
-            assert second.exit_code() == 3
-            assert "address already in use" in second.log
-        assert first.probed() is not None
+def test_a_taken_port_ends_azmlinfsrv_with_the_reason_in_its_log(running: RunningService, start: Start) -> None:
+    # Another folder for locks, as another user or container would have: the port itself is in the way.
+    with start(API_SERVER_PORT=str(running.port)) as second:
+        assert second.exit_code() == 3
+        assert "address already in use" in second.log
+    assert running.probed() is not None
 
 
-def test_run_refuses_and_says_where_to_go(start: Start) -> None:
-    with start() as service:
-        service.wait_until_ready()
-        answer = httpx.post(f"http://127.0.0.1:{service.azmlinfsrv_port}/score", json=rows(1), timeout=30)
-        assert answer.status_code == 421
-        assert answer.json()["error"]["code"] == "misdirected_request"
-        assert f"port {service.port}" in answer.json()["error"]["message"]
+def test_run_refuses_and_says_where_to_go(running: RunningService) -> None:
+    answer = httpx.post(f"http://127.0.0.1:{running.azmlinfsrv_port}/score", json=rows(1), timeout=30)
+    assert answer.status_code == 421
+    assert answer.json()["error"]["code"] == "misdirected_request"
+    assert f"port {running.port}" in answer.json()["error"]["message"]
