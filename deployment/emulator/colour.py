@@ -4,9 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from deployment.emulator.container_events import ContainerEvent, InstanceStatus
 from deployment.emulator.entities import Deployment
 from deployment.emulator.errors import BadRequestError
-from deployment.emulator.instances import ContainerEvent, InstanceStatus, WatchedInstance
+from deployment.emulator.instances import WatchedInstance
 
 
 class Colour:

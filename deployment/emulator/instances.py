@@ -7,10 +7,10 @@ import uuid
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 
 from deployment.emulator.clock import Clock
+from deployment.emulator.container_events import ContainerEvent, InstanceStatus
 from deployment.emulator.entities import Deployment, ProbeSettings, Route
 from deployment.emulator.errors import ImagePullError, ProvisioningError, ResourceNotReadyError
 from deployment.emulator.probes import Pace, Prober, ProbeResult, ProbeTally
@@ -21,26 +21,6 @@ logger = logging.getLogger(__name__)
 DRAIN_PERIOD_S = 0.02
 EVENTS_KEPT = 200
 ResultT = TypeVar("ResultT")
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerEvent:
-    """One event of a container, with the names the platform logs (Pulling, Started, Killing, BackOff ...)."""
-
-    time: datetime
-    name: str
-    kind: str
-    message: str
-
-
-@dataclass(slots=True)
-class InstanceStatus:
-    """How far the steps of a start came: Waiting, InProgress, Succeeded or Failed."""
-
-    system_setup: str = "Succeeded"
-    image_pull: str = "Waiting"
-    model_download: str = "Waiting"
-    container_start: str = "Waiting"
 
 
 @dataclass(frozen=True, slots=True)
