@@ -38,6 +38,27 @@ class DeadlineExceededError(RequestRefusedError):
         )
 
 
+class ClientLeftError(RequestRefusedError):
+    """The sender has closed its side of the connection, and the request's turn had not come."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "client_left",
+            "The connection was closed for sending before the request's turn came; keep it open until the answer.",
+            "request",
+        )
+
+
+class DrainingError(RequestRefusedError):
+    """The service ends, and takes no more work."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            HTTPStatus.SERVICE_UNAVAILABLE, "draining", "The service is ending; ask another instance.", "service"
+        )
+
+
 class OverloadedError(RequestRefusedError):
     """More requests wait than may."""
 

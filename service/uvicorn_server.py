@@ -64,8 +64,11 @@ class DrainingServer(uvicorn.Server):
             server.close()
         state: dict[str, Any] = self.lifespan.state
         state["draining"] = True
-        # The very list that answers under way will take their headers from.
         self.server_state.default_headers.append(CLOSE)
+        # Answers under way have their headers from a list of before; uvicorn makes a new one each second.
+        for connection in self.server_state.connections:
+            if isinstance(connection, HttpProtocol):
+                connection.announce_end()
         for _ in range(round(LINGER_S / LINGER_STEP_S)):
             if not self.server_state.connections:
                 break

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -16,9 +17,10 @@ INLINE_LIMIT_S = 0.001
 # How much longer a request may take for the rows of others in its batch.
 BATCH_LIMIT_S = 0.05
 MAX_BATCH_ROWS = 4096
+SMALL_BATCH_ROWS = 17
 # The time for measuring: that of so many calls, within bounds.
-CALLS_MEASURED = 20
-MIN_MEASURING_S = 0.3
+CALLS_MEASURED = 100
+MIN_MEASURING_S = 0.5
 MAX_MEASURING_S = 1.5
 
 
@@ -44,22 +46,26 @@ ALONE = BatchPlan(batch_rows=1, inline_rows=0, call_s=0.0, row_s=0.0)
 def plan_batches(predict: Predict, rows: Floats) -> BatchPlan:
     """Measure the model on these rows, and compare what it answers to a row alone and among others.
 
-    Requests share calls only up to the largest number of rows at which each row's answer was the same to the last bit.
+    Requests share calls, up to the largest number of rows that was tried, only if no call answered any row otherwise
+    than alone, to the last bit: a model that does so at one size may do so at the sizes between those tried.
     """
     _, first_call_s = _timed(predict, rows[:1])
     budget_s = min(max(CALLS_MEASURED * first_call_s, MIN_MEASURING_S), MAX_MEASURING_S)
     deadline_s = time.perf_counter() + budget_s
     alone, one_row_s = _alone(predict, rows, deadline_s - budget_s / 2)
     sample = rows[: len(alone)]
-    batch_rows, batch_s = 1, one_row_s
-    for size in _sizes(MAX_BATCH_ROWS):
-        if time.perf_counter() > deadline_s:
+    batch_rows, batch_s, is_equal, start = 1, one_row_s, True, 0
+    for size in _sizes(len(sample)):
+        if time.perf_counter() > deadline_s or not is_equal:
             break
-        answers, call_s = _timed(predict, np.resize(sample, (size, rows.shape[1])))
-        # The batch repeats the rows, so each of them is compared in many places of it.
-        if not np.array_equal(answers, np.resize(alone, (size, *alone.shape[1:]))):
-            break
-        batch_rows, batch_s = size, call_s
+        taken = np.arange(start, start + size) % len(sample)
+        start += size
+        answers, call_s = _timed(predict, sample[taken])
+        is_equal = np.array_equal(answers, alone[taken])
+        if is_equal and size > batch_rows:
+            batch_rows, batch_s = size, call_s
+    if not is_equal:
+        batch_rows = 1
     row_s = max(0.0, (batch_s - one_row_s) / (batch_rows - 1)) if batch_rows > 1 else one_row_s
     call_s = max(0.0, one_row_s - row_s)
     return BatchPlan(
@@ -94,9 +100,15 @@ def _rows_within(limit_s: float, call_s: float, row_s: float) -> int:
     return MAX_BATCH_ROWS if row_s == 0 else min(MAX_BATCH_ROWS, int((limit_s - call_s) / row_s))
 
 
-def _sizes(limit: int) -> Iterator[int]:
-    """Yield 2, 3, 5, 8 ... up to the limit: kernels differ by what remains after blocks of 2, 4, 8, 16."""
+def _sizes(sample_rows: int) -> Iterator[int]:
+    """Yield the numbers of rows of the calls to compare, whose rows go round and round through the sample.
+
+    First one call of each size, 2, 3, 5, 8 ...: kernels differ by what remains after blocks of 2, 4, 8, 16. Then small
+    calls, until each row has been in one of each size.
+    """
     size, following = 2, 3
-    while size <= limit:
+    while size <= MAX_BATCH_ROWS:
         yield size
         size, following = following, size + following
+    for _ in range(ceil(sample_rows / 2)):
+        yield from range(2, SMALL_BATCH_ROWS + 1)

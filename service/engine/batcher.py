@@ -25,7 +25,7 @@ class Job:
     """One request's share of the model: `answer` becomes the list of its predictions, or what `call` returns.
 
     `deadline_s` on the event loop's clock; `predict_ms` is known when the answer is; `is_inline`: the answer comes
-    within a turn or two of the loop.
+    within a turn or two of the loop; `is_started`: the model has it.
     """
 
     answer: asyncio.Future[Any]
@@ -34,6 +34,7 @@ class Job:
     rows: Rows = ()
     call: Callable[[], Any] | None = None
     is_inline: bool = False
+    is_started: bool = False
     predict_ms: float = 0.0
 
 
@@ -69,7 +70,10 @@ class Batcher:
                 raise OverloadedError(len(self._queue), self.queue_limit)
 
     def submit(self, rows: Rows, arrived_s: float) -> Job:
-        """Have rows of finite numbers predicted; the answer is a list with an entry for each of them."""
+        """Have rows of finite numbers predicted; the answer is a list with an entry for each of them.
+
+        Raises OverloadedError where the queue for a thread is full.
+        """
         row_count = len(rows)
         is_inline = row_count <= self.plan.inline_rows
         job = Job(self.loop.create_future(), arrived_s + self.deadline_s, row_count, rows, is_inline=is_inline)
@@ -84,7 +88,7 @@ class Batcher:
         return job
 
     def run(self, call: Callable[[], Any], row_count: int, arrived_s: float) -> Job:
-        """Have something else of the model's called on a thread, alone."""
+        """Have something else of the model's called on a thread, alone; raises as submit() does."""
         job = Job(self.loop.create_future(), arrived_s + self.deadline_s, row_count, call=call)
         self._enqueue(job)
         return job
@@ -113,6 +117,8 @@ class Batcher:
         self._settle(jobs, self._answers(jobs))
 
     def _enqueue(self, job: Job) -> None:
+        # Once more: while the body came, others may have filled the queue.
+        self.check_admission()
         self._queue.append(job)
         expiry = self.loop.call_at(job.deadline_s, self._expire, job)
         job.answer.add_done_callback(lambda _: expiry.cancel())
@@ -146,6 +152,7 @@ class Batcher:
                 break
             else:
                 self._queue.popleft()
+                job.is_started = True
                 jobs.append(job)
                 rows += job.row_count
         return jobs

@@ -28,9 +28,10 @@ class BodyReader:
         self._held_bytes = 0
 
     @asynccontextmanager
-    async def read(self, receive: Receive, first: Message | None = None) -> AsyncIterator[bytes]:
+    async def read(self, receive: Receive, arrived_s: float, first: Message | None = None) -> AsyncIterator[bytes]:
         """Yield the whole body, to be left when it is answered; `first` is its first message where that is here.
 
+        `arrived_s`, when the request arrived, is on the event loop's clock.
         Raises RequestRefusedError, 413 at the first byte too many, whatever Content-Length said, 408 where the body
         takes longer than the time for a request, and 503 where too much is held already; ClientDisconnect where the
         client leaves.
@@ -38,7 +39,7 @@ class BodyReader:
         body = bytearray()
         try:
             try:
-                async with asyncio.timeout(self._timeout_s):
+                async with asyncio.timeout_at(arrived_s + self._timeout_s):
                     message = first or await receive()
                     while self._add(body, message):
                         message = await receive()

@@ -14,7 +14,7 @@ _CODES = {
     413: "body_too_large",
     415: "unsupported_content_type, unsupported_content_encoding",
     422: "missing_field, unknown_field, wrong_type, wrong_shape, empty, too_many_rows, not_finite, refused_by_model",
-    503: "model_loading, overloaded, deadline_exceeded, draining, prediction_failed, service_fault",
+    503: "model_loading, overloaded, deadline_exceeded, draining, prediction_failed, service_fault, client_left",
 }
 _POSTS = ("/score", "/predict")
 _PROBES = ("/", "/readyz", "/livez")

@@ -48,13 +48,14 @@ def exact_model(model: Any, rows: Floats) -> ExactModel | None:
 
 
 def _or_the_model(model: Any, predict: Predict) -> Predict:
-    """Leave to the model itself what overflows: it refuses such rows, and says so."""
+    """Leave to the model itself the rows that overflow: it refuses such, and says so."""
 
     def predict_or_leave(rows: Floats) -> Floats:
         with np.errstate(over="ignore", invalid="ignore"):
             predictions = predict(rows)
-        if np.count_nonzero(np.isfinite(predictions)) < len(rows):
-            return np.asarray(model.predict(rows), dtype=np.float64)
+        finite = np.isfinite(predictions)
+        if np.count_nonzero(finite) < len(rows):
+            predictions[~finite] = model.predict(rows[~finite])
         return predictions
 
     return predict_or_leave
@@ -137,13 +138,22 @@ def _tree_sum(estimators: list[list[Any]], scale: float) -> Callable[[Any, float
 
 
 def _on_finite_float32(model: Any, predict: Callable[[Any], Floats]) -> Predict:
-    """Leave to the model itself what trees treat apart: values that are missing or beyond a 32-bit float."""
+    """Leave to the model itself the rows that trees treat apart: with values missing or beyond a 32-bit float.
+
+    Those rows alone: a model that predicts on several threads adds up in an order of its own each time.
+    """
 
     def predict_or_leave(rows: Floats) -> Floats:
         with np.errstate(over="ignore"):
             narrow = np.ascontiguousarray(rows, dtype=np.float32)
-        if not np.isfinite(narrow).all():
-            return np.asarray(model.predict(rows), dtype=np.float64)
-        return predict(narrow)
+        finite = np.isfinite(narrow)
+        if finite.all():
+            return predict(narrow)
+        apart = ~finite.all(axis=1)
+        predictions = np.empty(len(rows), dtype=np.float64)
+        predictions[apart] = model.predict(rows[apart])
+        if not apart.all():
+            predictions[~apart] = predict(narrow[~apart])
+        return predictions
 
     return predict_or_leave

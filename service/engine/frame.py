@@ -1,5 +1,6 @@
 """Around every request that FastAPI answers: ids, the headers of every answer, and an answer for what nobody caught."""
 
+import asyncio
 import logging
 import time
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.engine.metrics import Metrics
 from service.engine.refusals import note_fault
 from service.engine.request_head import AnswerHeaders, RequestHead
+from service.errors import DrainingError, error_body, to_json
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,11 @@ class Frame:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:  # by uvicorn, when the time for its end is over
+            if status is None:
+                error = DrainingError()
+                body = to_json(error_body(error.code, error.message, error.location))
+                await Response(body, error.status, media_type="application/json")(scope, receive, send_with_headers)
         except ClientDisconnect:
             logger.info("the client left before its answer", extra=head.log_fields())
         except Exception as error:

@@ -1,5 +1,6 @@
 """POST /score before FastAPI's routing, which costs more than a prediction; everything else is FastAPI's."""
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from service.engine.metrics import Metrics
 from service.engine.refusals import Refusals, note_fault
 from service.engine.request_head import JSON_CONTENT, AnswerHeaders, RequestHead
 from service.engine.scoring import Scoring
-from service.errors import RequestRefusedError, error_headers
+from service.errors import DrainingError, RequestRefusedError, error_headers
 
 SCORE = "/score"
 OK = 200
@@ -57,13 +58,15 @@ class ScoreFront:
             self._overdue.end(number)
             body = self.reader.whole(message)
             if body is not None:
-                job = await self.scoring.answered(body, arrived_s, receive)
+                job = await self.scoring.answered(body, arrived_s, receive, scope)
             else:
-                async with self.reader.read(receive, message) as body:
-                    job = await self.scoring.answered(body, arrived_s, receive)
+                async with self.reader.read(receive, arrived_s, message) as body:
+                    job = await self.scoring.answered(body, arrived_s, receive, scope)
             answer = orjson.dumps(job.answer.result())
         except RequestRefusedError as error:
             await self._refuse(error, head, send, started_s)
+        except asyncio.CancelledError:  # by uvicorn, when the time for its end is over
+            await self._refuse(DrainingError(), head, send, started_s)
         except ClientDisconnect:
             logger.info("the client left before its answer", extra=head.log_fields())
         except Exception as error:  # noqa: BLE001 - there is no 500

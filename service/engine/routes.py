@@ -1,7 +1,6 @@
 """FastAPI's routes: the probes, /predict, and /score for the documentation and for what the front hands on."""
 
 import os
-from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -10,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from service.engine.batcher import Job
 from service.engine.body_reader import BodyReader
 from service.engine.scoring import Scoring, WithProbabilities
-from service.errors import RequestRefusedError
+from service.errors import DrainingError
 
 
 def add_routes(api: FastAPI, scoring: Scoring, reader: BodyReader) -> None:
@@ -20,9 +19,7 @@ def add_routes(api: FastAPI, scoring: Scoring, reader: BodyReader) -> None:
     @api.get("/readyz", summary="The same")
     async def readiness(request: Request) -> Response:
         if request.scope["state"].get("draining"):
-            raise RequestRefusedError(
-                HTTPStatus.SERVICE_UNAVAILABLE, "draining", "The service is ending; ask another instance.", "service"
-            )
+            raise DrainingError
         return json_response({"status": "ready", "pid": os.getpid(), "model": model_of(scoring)})
 
     @api.get("/livez", summary="Liveness: 200 as long as the event loop runs")
@@ -55,8 +52,10 @@ async def answered(request: Request, scoring: Scoring, reader: BodyReader, *, wi
     """Return the request's job when it is done, and note how long the model took."""
     state = request.scope["state"]
     arrived_s = scoring.admit(state["head"])
-    async with reader.read(request.receive) as body:
-        job = await scoring.answered(body, arrived_s, request.receive, with_probabilities=with_probabilities)
+    async with reader.read(request.receive, arrived_s) as body:
+        job = await scoring.answered(
+            body, arrived_s, request.receive, request.scope, with_probabilities=with_probabilities
+        )
     state["predict_ms"] = job.predict_ms
     return job
 

@@ -4,20 +4,23 @@ import asyncio
 import ctypes
 import gc
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NoReturn
 
 import numpy as np
 from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
 from service.engine.batch_plan import BatchPlan
 from service.engine.batcher import Batcher, Job
 from service.engine.decoding import RowsDecoder
+from service.engine.http_protocol import HALF_CLOSED, ON_HALF_CLOSE
 from service.engine.metrics import Metrics
 from service.engine.request_head import RequestHead
-from service.errors import RequestRefusedError
+from service.errors import ClientLeftError, RequestRefusedError
 from service.model_artefacts import ModelMetadata
 from service.model_predictor import ModelPredictor
 from service.request_body import BodyLimits, RowSchema, check_content_type, decode
@@ -118,11 +121,12 @@ class Scoring:
         return batcher.loop.time()
 
     async def answered(
-        self, body: bytes, arrived_s: float, receive: Receive, *, with_probabilities: bool = False
+        self, body: bytes, arrived_s: float, receive: Receive, scope: Scope, *, with_probabilities: bool = False
     ) -> Job:
         """Return the answered job of a request: a list with an entry for each row, or WithProbabilities.
 
-        Raises RequestRefusedError, and ClientDisconnect where the client left before its answer.
+        `scope` is what the server knows of the request. Raises RequestRefusedError, and ClientDisconnect where the
+        client left before its answer.
         """
         batcher = self.batcher
         rows = self._decode(body) if len(body) <= INLINE_BODY_BYTES else await asyncio.to_thread(self._decode, body)
@@ -135,7 +139,8 @@ class Scoring:
         if job.is_inline:
             await job.answer
         else:
-            await _answer_or_disconnect(job, receive)
+            with _shed_if_half_closed(job, scope):
+                await _answer_or_disconnect(job, receive)
         return job
 
     def _decode(self, body: bytes) -> Any:
@@ -163,6 +168,23 @@ def _settle_memory() -> None:
     # What loading a model has let go of goes back to the system; for a forest of 200 trees that is 8 MB.
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)
+
+
+@contextmanager
+def _shed_if_half_closed(job: Job, scope: Scope) -> Iterator[None]:
+    """Take the job out of the queue where its client closes its side; it may still listen for what is under way."""
+
+    def shed() -> None:
+        if not job.is_started and not job.answer.done():
+            job.answer.set_exception(ClientLeftError())
+
+    if scope.get(HALF_CLOSED):
+        shed()
+    scope[ON_HALF_CLOSE] = shed
+    try:
+        yield
+    finally:
+        del scope[ON_HALF_CLOSE]
 
 
 async def _answer_or_disconnect(job: Job, receive: Receive) -> None:

@@ -17,6 +17,9 @@ from service.request_body import BodyLimits, RowSchema
 from service.self_check import check_golden
 
 SAMPLE_ROWS = 64
+# As many as the largest batch has: a kernel may round one row in some hundred differently.
+PLAN_ROWS = 4096
+MAX_PLAN_VALUES = 400_000
 # Beyond the range of training, where a direct predictor must hold as well.
 WIDER_BY = 0.25
 
@@ -55,7 +58,8 @@ def _shortened(loaded: LoadedModel) -> LoadedModel:
 def _plan(predictor: ModelPredictor) -> BatchPlan:
     if predictor.metadata.input != "array":
         return ALONE
-    plan = plan_batches(predictor.predict, sample_rows(predictor.metadata))
+    count = max(SAMPLE_ROWS, min(PLAN_ROWS, MAX_PLAN_VALUES // len(predictor.metadata.features)))
+    plan = plan_batches(predictor.predict, sample_rows(predictor.metadata, count))
     logger.info(
         "batches: up to %d rows share a call, up to %d are predicted on the event loop (%.3f ms a call, %.4f ms a row)",
         *(plan.batch_rows, plan.inline_rows, plan.call_s * 1000, plan.row_s * 1000),
@@ -63,12 +67,12 @@ def _plan(predictor: ModelPredictor) -> BatchPlan:
     return plan
 
 
-def sample_rows(metadata: ModelMetadata) -> Floats:
-    """Return SAMPLE_ROWS x features, the same each time, from the ranges of training and somewhat beyond."""
+def sample_rows(metadata: ModelMetadata, count: int = SAMPLE_ROWS) -> Floats:
+    """Return count x features, the same each time, from the ranges of training and somewhat beyond."""
     bounds = [
         (-1.0 if feature.minimum is None else feature.minimum, 1.0 if feature.maximum is None else feature.maximum)
         for feature in metadata.features
     ]
     lows, highs = np.array(bounds, dtype=np.float64).T
     margin = WIDER_BY * (highs - lows)
-    return np.random.default_rng(0).uniform(lows - margin, highs + margin, (SAMPLE_ROWS, len(bounds)))
+    return np.random.default_rng(0).uniform(lows - margin, highs + margin, (count, len(bounds)))

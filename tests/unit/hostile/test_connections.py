@@ -145,7 +145,9 @@ def test_bytes_beyond_content_length_are_not_taken_for_the_body(target: Target, 
     with connected(target.port) as connection:
         connection.sendall(request(BODY + b"}", length=len(BODY)))
         answers = read_answers(connection)
-    assert [answer.status for answer in answers][-1] == 400
+    # The request is whole and is answered; what comes behind it is no request, so it is the connection's last.
+    assert [(answer.status, answer.body) for answer in answers] == [(200, right.body)]
+    assert answers[0].headers["connection"] == "close"
     assert is_right(target, right)
 
 
@@ -247,7 +249,7 @@ def test_a_huge_or_odd_head_is_answered_or_refused_and_not_echoed(
     target: Target, right: RawAnswer, sent: bytes
 ) -> None:
     answer = ask(target.port, sent)
-    assert answer.status in {200, 400, 414, 431}
+    assert answer.status == (200 if len(sent) < 32 * 1024 else 431)
     assert len(str(answer.headers)) < 2000
     assert is_right(target, right)
 

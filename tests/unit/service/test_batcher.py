@@ -155,6 +155,9 @@ def test_a_full_queue_refuses_and_a_request_whose_client_left_makes_room() -> No
         waiting = [batcher.submit([[1.0]], batcher.loop.time()) for _ in range(2)]
         with pytest.raises(OverloadedError, match="2 requests wait already, and 2 may"):
             batcher.check_admission()
+        # Nor by one that was let in before the others came, and whose body took its time.
+        with pytest.raises(OverloadedError, match="2 requests wait already, and 2 may"):
+            batcher.submit([[1.0]], batcher.loop.time())
         waiting[0].answer.cancel()
         batcher.check_admission()
         model.go_on.set()

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,33 @@ def test_what_a_tree_cannot_hold_in_32_bits_is_left_to_the_model() -> None:
     assert exact is not None
     with np.errstate(over="ignore"), pytest.raises(ValueError, match="too large for dtype"):
         exact.predict(np.full((1, 6), 1e300))
+
+
+@pytest.mark.parametrize("missing", [[0], [3, 7], range(20)], ids=["one", "two", "all"])
+def test_a_row_with_a_missing_value_changes_no_other_rows_answer(missing: Sequence[int]) -> None:
+    # On several threads a forest adds its trees up in another order each time.
+    model = RandomForestRegressor(60, random_state=0, n_jobs=2).fit(ROWS, TARGETS)
+    exact = exact_model(model, ROWS[:32])
+    assert exact is not None
+    rows = UNSEEN[:20].copy()
+    alone = exact.predict(rows)
+    rows[list(missing), 2] = np.nan
+    answers = exact.predict(rows)
+    others = np.setdiff1d(np.arange(20), list(missing))
+    assert np.array_equal(answers[others], alone[others])
+    np.testing.assert_allclose(answers, model.predict(rows), rtol=1e-12)
+
+
+def test_a_row_that_overflows_changes_no_other_rows_answer() -> None:
+    exact = exact_model(Ridge().fit(ROWS, 1000 * TARGETS), ROWS[:32])
+    assert exact is not None
+    rows = UNSEEN[:20].copy()
+    alone = exact.predict(rows)
+    rows[5] = 1.7e308 * np.sign(exact.coef_)
+    with np.errstate(over="ignore", invalid="ignore"):
+        answers = exact.predict(rows)
+    assert not np.isfinite(answers[5])
+    assert np.array_equal(np.delete(answers, 5), np.delete(alone, 5))
 
 
 def test_everything_but_predict_is_the_models_own() -> None:
