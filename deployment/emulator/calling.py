@@ -13,9 +13,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class CallRoute:
-    """A call by its name, e.g. `deployments.put`, and where it is made."""
+    """A call by its name, e.g. `deployments.put`, where it is made, and whether it starts a long-running operation."""
 
     call: str
     method: str
     path: str
     handler: Handler
+    starts_operation: bool = False

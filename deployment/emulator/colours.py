@@ -1,12 +1,14 @@
 """All that runs: which colour serves each deployment, and which one's logs are the latest."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from deployment.emulator.colour import Colour
 from deployment.emulator.entities import Deployment
 from deployment.emulator.store import Collection
 
+logger = logging.getLogger(__name__)
 Key = tuple[str, str]
 
 
@@ -44,9 +46,10 @@ class Colours:
             self._serving[key] = colour
         await colour.bring_up()
         self._serving[key] = colour
-        self._running.save(deployment)
         if before is not None:
-            await before.shut_down()
+            await _end(before)
+        # Last: an update that is cut off before has failed, and what ran before it is what runs again.
+        self._running.save(deployment)
 
     def resume(self) -> None:
         """Start in the background what ran when the emulator ended; what does not start is tried again for ever."""
@@ -58,18 +61,26 @@ class Colours:
     async def remove(self, endpoint_name: str, deployment_name: str) -> None:
         """End what runs for a deployment, pending requests first; idempotent."""
         key = (endpoint_name, deployment_name)
-        self._running.remove(*key)
         colour = self._serving.get(key)
         if colour is not None:
             await colour.shut_down()
+        self._running.remove(*key)
         self._serving.pop(key, None)
         self._latest.pop(key, None)
 
     async def close(self) -> None:
         """End all colours, side by side; what ran is remembered."""
-        await asyncio.gather(*(colour.shut_down() for colour in self._serving.values()))
+        await asyncio.gather(*(_end(colour) for colour in self._serving.values()))
         self._serving.clear()
         self._latest.clear()
+
+
+async def _end(colour: Colour) -> None:
+    """End a colour; one that cannot be ended now is ended with the emulator."""
+    try:
+        await colour.shut_down()
+    except Exception:
+        logger.exception("deployment %s: it cannot be ended", colour.deployment.name)
 
 
 def _container(deployment: Deployment) -> object:

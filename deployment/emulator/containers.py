@@ -79,10 +79,11 @@ class ContainerRuntime:
         await self._threads.run(self._kill, instance_id)
 
     async def stop(self, instance_id: str, grace_s: float) -> None:
-        """Stop and remove the container."""
-        container = self._containers.pop(instance_id, None)
+        """Stop and remove the container; where the engine fails to, it can be asked again."""
+        container = self._containers.get(instance_id)
         if container is not None:
             await self._threads.run(self._remove, instance_id, container, grace_s)
+            self._containers.pop(instance_id, None)
 
     async def remove_all(self) -> None:
         """Remove every container that carries this emulator's id."""

@@ -92,8 +92,7 @@ class DataPlane:
             return refusal(401, "The endpoint's key or token is missing, wrong or expired.", reason="unauthorized")
         pinned = request.header(b"azureml-model-deployment")
         name = pinned or choose_deployment(endpoint.traffic, self._rng)
-        colour = self._colours.serving(endpoint_name, name) if name else None
-        if name is None or colour is None:
+        if name is None or self._colours.serving(endpoint_name, name) is None:
             return refusal(404, missing(endpoint_name, name), reason="deployment_not_found")
         if not pinned:
             self._mirroring.copy(endpoint, request, target, ids)
@@ -102,6 +101,10 @@ class DataPlane:
             await asyncio.sleep(effect.delay_ms / 1000)
             if effect.status is not None:
                 return refusal(effect.status, "emulator: a fault that was asked for", reason="fault", deployment=name)
+        # Only now: while the request waited, another version may have taken over.
+        colour = self._colours.serving(endpoint_name, name)
+        if colour is None:
+            return refusal(404, missing(endpoint_name, name), reason="deployment_not_found")
         return await forward(self._upstream, colour, request, target, ids)
 
 

@@ -164,9 +164,10 @@ class Deployments:
 
 
 def _check_unused(endpoint: Endpoint, name: str) -> None:
-    if endpoint.state is State.UPDATING:
+    if endpoint.state in (State.UPDATING, State.DELETING):
         raise ConflictError(
             f"endpoint '{endpoint.name}': it is being changed, and its traffic may be; wait for it to end"
+            f" (provisioningState {endpoint.state} vs Succeeded)"
         )
     for kind, traffic in (("traffic", endpoint.traffic), ("mirror traffic", endpoint.mirror_traffic)):
         if traffic.get(name, 0):

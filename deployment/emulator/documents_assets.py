@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from deployment.emulator.documents import PROVIDER, Document, system_data, version_id
 from deployment.emulator.downloads import DATASTORE, STORAGE_ROOT
 from deployment.emulator.entities import Environment, Files, InferenceRoutes, Route, Workspace
+from deployment.emulator.wire import whole_number
 
 ACCOUNT, _, ENDPOINT_SUFFIX = STORAGE_ROOT.partition(".blob.")
 
@@ -39,7 +40,7 @@ class AssetDocuments:
     def container(self, kind: str, versions: Sequence[Environment | Files]) -> Document:
         """Describe an asset by its versions, the newest last."""
         newest = versions[-1]
-        numbers = [int(each.version) for each in versions if each.version.isdecimal()]
+        numbers = [number for each in versions if (number := whole_number(each.version)) is not None]
         return {
             "id": f"{self.workspace.arm_id}/{kind}/{newest.name}",
             "name": newest.name,

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from urllib.parse import unquote, urlsplit
 
 from deployment.emulator.assets import Assets
@@ -26,7 +27,10 @@ MODEL_ROOT = PurePosixPath("/var/azureml-app/azureml-models")
 
 
 class Downloads:
-    """Copies files once for each version; the copies stay in the state folder."""
+    """Copies files once for each version; the copies stay in the state folder.
+
+    fetch() may be called in several threads at once.
+    """
 
     def __init__(
         self, folder: Path, blobs: Blobs, models: Assets[Files], codes: Assets[Files], default_container: str
@@ -36,6 +40,9 @@ class Downloads:
         self._models = models
         self._codes = codes
         self._default_container = default_container
+        self._lock = Lock()
+        for unfinished in folder.glob("*/*/partial-*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     def check(self, deployment: Deployment) -> None:
         """Raise NotFoundError unless the model and the code exist, NotEmulatedError when they are stored elsewhere."""
@@ -49,6 +56,10 @@ class Downloads:
 
     def fetch(self, deployment: Deployment) -> Deployment:
         """Answer the deployment with the folders of its model and its code; raises ModelDownloadError."""
+        with self._lock:
+            return self._fetch(deployment)
+
+    def _fetch(self, deployment: Deployment) -> Deployment:
         model = self._asset(self._models, "models", deployment.model_id)
         if model is not None:
             folder = self._download(model, "model")
@@ -121,8 +132,15 @@ class Downloads:
         match = DATASTORE_URI.fullmatch(uri)
         if match is not None and match["datastore"] == DATASTORE:
             return self._default_container, match["path"].strip("/")
-        root, _, rest = unquote(urlsplit(uri).path).lstrip("/").partition("/")
+        root, _, rest = _path_of(uri).partition("/")
         if match is not None or root != STORAGE_ROOT:
             raise NotEmulatedError(f"a model or code at '{uri}', which is not in the datastore '{DATASTORE}',")
         container, _, path = rest.partition("/")
         return container, path.strip("/")
+
+
+def _path_of(uri: str) -> str:
+    try:
+        return unquote(urlsplit(uri).path).lstrip("/")
+    except ValueError:  # no URI at all, such as one with half of an IPv6 address
+        return ""

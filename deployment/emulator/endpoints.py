@@ -96,6 +96,11 @@ class Endpoints:
                 raise ConflictError(f"{name}: cannot delete while deployment '{deployment.name}' is being changed")
         self._store.save_endpoint(replace(endpoint, state=state, traffic={}, mirror_traffic={}))
 
+        def undo() -> None:
+            left = {deployment.name for deployment in self._store.deployments(name)}
+            kept = endpoint if left >= {*endpoint.traffic, *endpoint.mirror_traffic} else None
+            self._store.save_endpoint(kept or replace(endpoint, traffic={}, mirror_traffic={}))
+
         async def finish() -> None:
             for deployment in self._store.deployments(name):
                 await self._colours.remove(name, deployment.name)
@@ -108,7 +113,7 @@ class Endpoints:
             finish,
             call="endpoints.delete",
             resource=name,
-            undo=lambda: self._store.save_endpoint(endpoint),
+            undo=undo,
         )
 
     def keys(self, name: str) -> Keys:
@@ -128,14 +133,21 @@ class Endpoints:
     def regenerate_key(self, name: str, *, primary: bool) -> Operation:
         """Replace one key by a new random one; the old one stops working when the operation succeeds."""
         self.keys(name)
+        before = self.get(name)
+        self._store.save_endpoint(replace(before, state=follow(name, before.state, Event.PUT)))
 
         async def finish() -> None:
-            endpoint = self.get(name)
-            keys = replace(endpoint.keys, **{"primary" if primary else "secondary": new_key()})
-            self._store.save_endpoint(replace(endpoint, keys=keys))
+            keys = replace(before.keys, **{"primary" if primary else "secondary": new_key()})
+            self._store.save_endpoint(replace(before, keys=keys))
 
         operation_id = self._operations.new_id("oeidp")
-        return self._operations.start(operation_id, finish, call="endpoints.regenerateKeys", resource=name)
+        return self._operations.start(
+            operation_id,
+            finish,
+            call="endpoints.regenerateKeys",
+            resource=name,
+            undo=lambda: self._store.save_endpoint(before),
+        )
 
 
 def without_zeroes(traffic: Mapping[str, int]) -> dict[str, int]:

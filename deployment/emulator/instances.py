@@ -7,6 +7,7 @@ import uuid
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, TypeVar
 
 from deployment.emulator.clock import Clock
@@ -105,7 +106,7 @@ class WatchedInstance:
             self._record(death.event, "Warning", death.message)
             if not self._may_yet_start(death.error):
                 self._fail(death.error)
-            await self._stop()
+            await self._stop_in_the_end()
             restarts = 0 if self._pace.forgets(self._clock.monotonic_s() - started_s) else restarts
             await self._clock.sleep(self._pace.restart_delay_s(restarts))
             restarts += 1
@@ -233,12 +234,23 @@ class WatchedInstance:
             self._first_ready.set_exception(error)
 
     async def _end(self) -> None:
-        if self._supervisor is not None:
-            self._supervisor.cancel()
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None:
+            supervisor.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._supervisor
-            self._supervisor = None
+                await supervisor
         await self._stop()
+
+    async def _stop_in_the_end(self) -> None:
+        """Stop the container, however often the runtime fails to, as a Docker Engine that is being restarted does."""
+        for attempt in count(1):
+            try:
+                await self._stop()
+            except Exception:
+                logger.exception("%s: it cannot be stopped; trying again", self.id)
+                await self._clock.sleep(self._pace.restart_delay_s(attempt))
+            else:
+                return
 
     async def _stop(self) -> None:
         self.ready = False

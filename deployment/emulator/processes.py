@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -52,6 +53,7 @@ class ProcessRuntime:
         self._logs_dir = logs_dir
         self._mark = f"{MARK}={emulator_id}/"
         self._emulator_id = emulator_id
+        self._home_prefix = f"local-azureml-{emulator_id}-"
         self._running: dict[str, _Running] = {}
 
     async def pull(self, image: str) -> str:
@@ -91,9 +93,10 @@ class ProcessRuntime:
             await self._threads.run(self._end, instance_id, running, grace_s)
 
     async def remove_all(self) -> None:
-        """End every process of this emulator."""
+        """End every process of this emulator, and remove the homes of those that it left when it was killed."""
         await asyncio.gather(*(self.stop(instance_id, 0.0) for instance_id in list(self._running)))
         await self._threads.run(end_tree, None, self._mark)
+        await self._threads.run(self._remove_homes)
 
     def _start(self, spec: InstanceSpec) -> Instance:
         bundle = self._bundles_dir / spec.image
@@ -108,7 +111,7 @@ class ProcessRuntime:
                 f" not on {sorted(unreachable)}"
             )
         scoring_port, azmlinfsrv_port = free_loopback_ports(2)
-        home = tempfile.TemporaryDirectory(prefix="instance-")
+        home = tempfile.TemporaryDirectory(prefix=self._home_prefix)
 
         def fill(text: str) -> str:
             return text.replace("{scoring_port}", str(scoring_port)).replace("{azmlinfsrv_port}", str(azmlinfsrv_port))
@@ -153,6 +156,10 @@ class ProcessRuntime:
         end_tree(running.process.pid, f"{self._mark}{instance_id}")
         running.process.wait()
         running.home.cleanup()
+
+    def _remove_homes(self) -> None:
+        for home in Path(tempfile.gettempdir()).glob(f"{self._home_prefix}*"):
+            shutil.rmtree(home, ignore_errors=True)
 
     def _log_path(self, instance_id: str) -> Path:
         return self._logs_dir / f"{instance_id}.log"

@@ -15,6 +15,7 @@ from deployment.emulator.documents_assets import AssetDocuments
 from deployment.emulator.downloads import DATASTORE
 from deployment.emulator.entities import Environment, Files
 from deployment.emulator.errors import NotFoundError
+from deployment.emulator.wire import whole_number
 from deployment.emulator.wire_assets import read_archived, read_code, read_environment, read_model
 
 # Under this property the SDK keeps what a code asset was made of.
@@ -76,10 +77,8 @@ class AssetRoutes:
             found = [
                 each for each in newest_first if _is_listed(request, each.is_archived) and _has_hash(request, each)
             ]
-            top = request.query_params.get("$top", "")
-            return JSONResponse(
-                {"value": [describe(each) for each in (found[: int(top)] if top.isdecimal() else found)]}
-            )
+            top = whole_number(request.query_params.get("$top", ""))
+            return JSONResponse({"value": [describe(each) for each in found[:top]]})
 
         async def get_version(request: Request) -> Response:
             return JSONResponse(describe(assets.get(request.path_params["name"], request.path_params["version"])))

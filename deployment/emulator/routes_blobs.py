@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from deployment.emulator.blobs import Blob, Blobs, StorageError
 from deployment.emulator.calling import CallRoute, Handler
 from deployment.emulator.downloads import STORAGE_ROOT
+from deployment.emulator.wire import whole_number
 
 CONTAINER = f"/{STORAGE_ROOT}/{{container}}"
 BLOB = CONTAINER + "/{blob:path}"
@@ -117,12 +118,13 @@ def _headers(blob: Blob) -> dict[str, str]:
 
 def _range(wanted: str, size: int) -> tuple[int, int]:
     """Answer the first and the last byte of `bytes=FIRST-LAST`, of all when nothing is wanted."""
-    first, _, last = wanted.removeprefix("bytes=").partition("-")
     if not wanted:
         return 0, size - 1
-    if not first.isdecimal() or (last and not last.isdecimal()) or int(first) >= size:
+    begin, _, end = wanted.removeprefix("bytes=").partition("-")
+    first, last = whole_number(begin), whole_number(end or str(size))
+    if first is None or last is None or first >= size:
         raise StorageError(416, "InvalidRange", f"The range {wanted} is not within {size} bytes.")
-    return int(first), min(int(last or size), size - 1)
+    return first, min(last, size - 1)
 
 
 async def _limited(content: AsyncIterator[bytes]) -> bytes:

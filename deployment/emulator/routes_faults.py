@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 from deployment.emulator.backend import Backend
 from deployment.emulator.calling import CallRoute
 from deployment.emulator.errors import BadRequestError, NotFoundError
-from deployment.emulator.faults import ControlFault, Fault, PlacedFault, matches_call
-from deployment.emulator.wire import Body, faults_of, parse
+from deployment.emulator.faults import ControlFault, EndOperation, Fault, PlacedFault, matches_call
+from deployment.emulator.wire import Body, faults_of, parse, whole_number
 
 FAULTS = "/_emulator/faults"
 CALLS = "/_emulator/calls"
@@ -38,7 +38,7 @@ class FaultRoutes:
             CallRoute("", "GET", FAULTS, self._list_faults),
             CallRoute("", "POST", FAULTS, self._add_fault),
             CallRoute("", "DELETE", FAULTS, self._remove_faults),
-            CallRoute("", "DELETE", FAULTS + "/{fault:int}", self._remove_fault),
+            CallRoute("", "DELETE", FAULTS + "/{fault}", self._remove_fault),
             CallRoute("", "GET", CALLS, self._list_calls),
             CallRoute("", "DELETE", CALLS, self._remove_calls),
             CallRoute("", "POST", "/_emulator/kill", self._kill),
@@ -56,26 +56,34 @@ class FaultRoutes:
             fault = _FAULT.validate_json(await request.body())
         except ValidationError as error:
             raise BadRequestError(faults_of(error), code="InvalidRequestContent") from error
-        if isinstance(fault, ControlFault) and not any(matches_call(fault, each.call) for each in self._known):
-            names = ", ".join(sorted({each.call for each in self._known}))
-            raise BadRequestError(f"fault: there is no call '{fault.call}'; there are {names}")
+        if isinstance(fault, ControlFault):
+            self._check_call(fault)
         return JSONResponse(_describe(self._backend.faults.add(fault)), 201)
+
+    def _check_call(self, fault: ControlFault) -> None:
+        is_of_operation = isinstance(fault.effect, EndOperation)
+        names = {each.call for each in self._known if each.starts_operation or not is_of_operation}
+        if not any(matches_call(fault, name) for name in names):
+            what = "call that starts an operation" if is_of_operation else "call"
+            raise BadRequestError(f"fault: there is no {what} '{fault.call}'; there are {', '.join(sorted(names))}")
 
     async def _remove_faults(self, _: Request) -> Response:
         self._backend.faults.clear()
         return Response(status_code=204)
 
     async def _remove_fault(self, request: Request) -> Response:
-        number = request.path_params["fault"]
-        if self._backend.faults.remove(number) is None:
-            raise NotFoundError(f"Fault {number} not found.")
+        name = request.path_params["fault"]
+        number = whole_number(name)
+        if number is None or self._backend.faults.remove(number) is None:
+            raise NotFoundError(f"Fault '{name}' not found.")
         return Response(status_code=204)
 
     async def _list_calls(self, request: Request) -> Response:
-        after = request.query_params.get("after", "0")
-        if not after.isdecimal():
-            raise BadRequestError(f"calls: after is not a number ('{after}')")
-        return JSONResponse({"value": [asdict(each) for each in self._backend.calls.all(after=int(after))]})
+        wanted = request.query_params.get("after", "0")
+        after = whole_number(wanted)
+        if after is None:
+            raise BadRequestError(f"calls: after is not a number of at most 18 digits ('{wanted}')")
+        return JSONResponse({"value": [asdict(each) for each in self._backend.calls.all(after=after)]})
 
     async def _remove_calls(self, _: Request) -> Response:
         self._backend.calls.clear()

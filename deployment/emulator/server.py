@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,8 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    # Instances run elsewhere, and what is stored has to be found from wherever the next emulator is started.
+    settings = replace(settings, state_dir=settings.state_dir.resolve())
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     with _lock(settings.state_dir), _loopback_socket() as control, _loopback_socket() as data:
         certificate = make_certificate(settings.state_dir, RealClock().now())

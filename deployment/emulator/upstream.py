@@ -27,7 +27,14 @@ HOP_BY_HOP = frozenset(
     }
 )
 # The platform writes these itself; the endpoint's key stays with the platform.
-NOT_FORWARDED = HOP_BY_HOP | {b"authorization", b"content-length", b"expect", b"host", b"x-request-id"}
+NOT_FORWARDED = HOP_BY_HOP | {
+    b"authorization",
+    b"content-length",
+    b"expect",
+    b"host",
+    b"x-request-id",
+    b"x-ms-client-request-id",
+}
 NOT_PASSED_BACK = HOP_BY_HOP | {b"date", b"server", b"x-request-id", b"azureml-model-deployment"}
 
 
@@ -68,10 +75,13 @@ class Upstream:
         aiohttp.ClientError or OSError when the container cannot be reached or breaks off.
         """
         task = asyncio.get_running_loop().create_task(self._send(request, host_port, target, extra))
-        done, _ = await asyncio.wait((task,), timeout=timeout_s)
+        try:
+            done, _ = await asyncio.wait((task,), timeout=timeout_s)
+        except asyncio.CancelledError:
+            self._abandon(task)
+            raise
         if not done:
-            self._abandoned.add(task)
-            task.add_done_callback(self._forget)
+            self._abandon(task)
             raise TimeoutError
         return task.result()
 
@@ -98,6 +108,10 @@ class Upstream:
             body = await response.read()
         kept = [(name, value) for name, value in response.raw_headers if name.lower() not in NOT_PASSED_BACK]
         return ContainerAnswer(response.status, kept, body, answered_at_s)
+
+    def _abandon(self, task: "asyncio.Task[ContainerAnswer]") -> None:
+        self._abandoned.add(task)
+        task.add_done_callback(self._forget)
 
     def _forget(self, task: "asyncio.Task[ContainerAnswer]") -> None:
         self._abandoned.discard(task)

@@ -17,6 +17,8 @@ class Body(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, frozen=True, coerce_numbers_to_str=True)
 
 
+WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
+
 BodyT = TypeVar("BodyT", bound=Body)
 
 
@@ -42,6 +44,11 @@ def check_asset_name(kind: str, *names: str) -> None:
                 f"{kind} '{name}': the name or version is not allowed ({len(name)} characters vs 1 to 255);"
                 " use letters, digits, '-', '.' and '_', and start with a letter, a digit or '_'"
             )
+
+
+def whole_number(text: str) -> int | None:
+    """Read a number of at most 18 digits; None of anything else."""
+    return int(text) if WHOLE_NUMBER.fullmatch(text) else None
 
 
 def strings(values: dict[str, Any] | None) -> dict[str, str]:

@@ -54,17 +54,21 @@ class _EndpointBody(Body):
 
 
 class _RequestSettings(Body):
-    request_timeout: timedelta = timedelta(seconds=5)
+    request_timeout: Annotated[timedelta, Field(gt=timedelta())] = timedelta(seconds=5)
     max_concurrent_requests_per_instance: Annotated[int, Field(ge=1)] = 1
-    max_queue_wait: timedelta = timedelta()
+    max_queue_wait: Annotated[timedelta, Field(ge=timedelta())] = timedelta()
 
 
 class _Probe(Body):
-    initial_delay: Annotated[timedelta, Field(ge=timedelta())] = timedelta(seconds=10)
+    initial_delay: Annotated[timedelta, Field(ge=timedelta(seconds=1))] = timedelta(seconds=10)
     period: Annotated[timedelta, Field(gt=timedelta())] = timedelta(seconds=10)
-    timeout: Annotated[timedelta, Field(gt=timedelta())] = timedelta(seconds=2)
+    timeout: Annotated[timedelta, Field(ge=timedelta(seconds=1))] = timedelta(seconds=2)
     success_threshold: Annotated[int, Field(ge=1)] = 1
     failure_threshold: Annotated[int, Field(ge=1)] = 30
+
+
+class _LivenessProbe(_Probe):
+    success_threshold: Literal[1] = 1
 
 
 class _CodeConfiguration(Body):
@@ -78,7 +82,7 @@ class _DeploymentProperties(Body):
     instance_type: str
     environment_variables: dict[str, str | None] | None = None
     request_settings: _RequestSettings | None = None
-    liveness_probe: _Probe | None = None
+    liveness_probe: _LivenessProbe | None = None
     readiness_probe: _Probe | None = None
     description: str | None = None
     properties: dict[str, str | None] | None = None
@@ -108,7 +112,7 @@ class _KeyBody(Body):
 
 class _LogsBody(Body):
     container_type: Literal["StorageInitializer", "InferenceServer"] | None = None
-    tail: Annotated[int, Field(ge=0)] = 500
+    tail: Annotated[int, Field(ge=0, lt=2**31)] = 500
 
 
 def read_endpoint(name: str, body: bytes) -> EndpointSettings:

@@ -62,7 +62,9 @@ def running_emulator(
     """Run `python -m deployment.emulator` on free ports; stop it, and assert that nothing is left of it."""
     state_dir, bundles_dir, env_file = folder / "state", folder / "bundles", folder / "emulator.env"
     bundles_dir.mkdir(parents=True, exist_ok=True)
-    paths = ["--state-dir", str(state_dir), "--bundles", str(bundles_dir), "--env-file", str(env_file)]
+    # A relative state folder, as the command line's default is; whoever uses the emulator may be in another folder.
+    paths = ["--state-dir", os.path.relpath(state_dir, REPOSITORY), "--bundles", str(bundles_dir)]
+    paths += ["--env-file", str(env_file)]
     command = [sys.executable, "-m", *entry, "--runtime", runtime, *paths, *options]
     log_path = folder / "emulator.log"
     with log_path.open("wb") as log:

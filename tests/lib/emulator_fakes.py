@@ -86,6 +86,7 @@ class FakeRuntime:
     output: str = "one\ntwo\n"
     start_gate: asyncio.Event | None = None
     stop_gate: asyncio.Event | None = None
+    stop_faults: int = 0
     fault: Exception | None = None
 
     async def pull(self, image: str) -> str:
@@ -116,6 +117,9 @@ class FakeRuntime:
 
     async def stop(self, instance_id: str, grace_s: float) -> None:
         assert grace_s >= 0
+        if self.stop_faults:
+            self.stop_faults -= 1
+            raise ConnectionError("the engine is being restarted")
         if instance_id in self.running:
             # As in the real ones: whoever stops it a second time does not wait.
             self.running.discard(instance_id)

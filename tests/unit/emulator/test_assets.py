@@ -157,6 +157,28 @@ def test_what_cannot_be_downloaded_fails_the_deployment(
     run(test())
 
 
+def test_deployments_made_at_once_share_a_model_that_is_new(tmp_path: Path) -> None:
+    async def test() -> None:
+        bench = Bench(folder=tmp_path)
+        await upload(bench.backend.blobs, {f"u/model/{number}": "x" * 1000 for number in range(200)})
+        bench.backend.models.put(files("mdl", in_store("u/model")))
+        await bench.with_colours()
+        for name in ("blue", "green", "red"):
+            bench.deployments.put(replace(WANTED_DEPLOYMENT, name=name, model_id=MODEL_ID))
+        await bench.operations.settle()
+        assert {each.state for each in bench.deployments.all("diabetes")} == {State.SUCCEEDED}
+        await bench.close()
+
+    run(test())
+
+
+def test_what_a_killed_emulator_had_half_downloaded_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / "downloads" / "model" / "mdl" / "partial-1"
+    left.mkdir(parents=True)
+    asyncio.run(Bench(folder=tmp_path).close())
+    assert not left.exists()
+
+
 def test_a_file_never_leaves_its_folder(tmp_path: Path) -> None:
     async def test() -> None:
         bench = Bench(folder=tmp_path / "state")
@@ -183,6 +205,9 @@ def test_a_model_that_is_elsewhere_or_absent_is_refused_at_once(tmp_path: Path) 
         bench.backend.models.put(files("mdl", "runs:/1/model"))
         with pytest.raises(NotEmulatedError, match="runs:/1/model"):
             bench.deployments.put(wanted)
+        bench.backend.models.put(files("mdl", "http://[x", "2"))
+        with pytest.raises(NotEmulatedError, match=r"http://\[x"):
+            bench.deployments.put(replace(wanted, model_id=MODEL_ID.replace("versions/1", "versions/2")))
         with pytest.raises(BadRequestError, match="ARM id"):
             bench.deployments.put(replace(wanted, model_id="azureml:mdl:1"))
         await bench.close()

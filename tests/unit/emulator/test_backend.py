@@ -79,6 +79,63 @@ def test_a_regenerated_key_is_new_and_the_other_stays() -> None:
     run(test())
 
 
+def test_a_key_is_regenerated_while_nothing_else_changes_the_endpoint() -> None:
+    async def test() -> None:
+        bench = Bench()
+        await bench.with_colours(blue=0)
+        bench.endpoints.regenerate_key("diabetes", primary=True)
+        with pytest.raises(ConflictError):
+            bench.endpoints.regenerate_key("diabetes", primary=False)
+        with pytest.raises(ConflictError):
+            bench.endpoints.put(WANTED_ENDPOINT)
+        with pytest.raises(ConflictError):
+            bench.deployments.delete("diabetes", "blue")
+        await bench.operations.settle()
+        assert bench.endpoints.get("diabetes").state is State.SUCCEEDED
+        bench.endpoints.delete("diabetes")
+        with pytest.raises(ConflictError):
+            bench.endpoints.regenerate_key("diabetes", primary=True)
+        with pytest.raises(ConflictError):
+            bench.deployments.delete("diabetes", "blue")
+        await bench.operations.settle()
+
+    run(test())
+
+
+def test_a_deletion_that_the_engine_fails_can_be_asked_for_again() -> None:
+    async def test() -> None:
+        bench = Bench()
+        await bench.with_colours(blue=0, green=0)
+        bench.runtime.stop_faults = 1
+        operation = bench.endpoints.delete("diabetes")
+        assert operation is not None
+        await bench.operations.settle()
+        assert bench.operations.get(operation.id).status is OperationStatus.FAILED
+        assert bench.endpoints.get("diabetes").state is State.SUCCEEDED
+        bench.endpoints.delete("diabetes")
+        await bench.operations.settle()
+        assert bench.endpoints.all() == []
+        assert not bench.runtime.running
+
+    run(test())
+
+
+def test_an_update_works_and_the_emulator_ends_though_what_ran_before_cannot_be_ended() -> None:
+    async def test() -> None:
+        bench = Bench()
+        await bench.with_colours(blue=100, green=0)
+        bench.runtime.stop_faults = 1
+        bench.deployments.put(replace(WANTED_DEPLOYMENT, environment_variables={"NEW": "1"}))
+        await bench.operations.settle()
+        assert bench.deployments.get("diabetes", "blue").state is State.SUCCEEDED
+        bench.runtime.stop_faults = 1
+        await bench.close()
+        # What is left of both is for remove_all().
+        assert len(bench.runtime.running) == 2
+
+    run(test())
+
+
 def test_a_deployment_with_traffic_is_not_deleted() -> None:
     async def test() -> None:
         bench = Bench()

@@ -217,6 +217,54 @@ def test_what_a_deployment_leaves_open_gets_the_platforms_defaults() -> None:
     with_client(test)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"livenessProbe": {"initialDelay": "PT0S"}},
+        {"readinessProbe": {"timeout": "PT0.1S"}},
+        {"livenessProbe": {"successThreshold": 2}},
+        {"requestSettings": {"requestTimeout": "-PT5S"}},
+        {"requestSettings": {"requestTimeout": "PT0S"}},
+        {"requestSettings": {"requestTimeout": "PT181S"}},
+    ],
+    ids=str,
+)
+def test_a_setting_beyond_the_platforms_limits_is_refused(settings: dict[str, Any]) -> None:
+    async def test(client: httpx.AsyncClient, bench: Bench) -> None:
+        await client.put(ENDPOINT, json={"properties": {"authMode": "Key"}})
+        await bench.operations.settle()
+        body = {**DEPLOYMENT_BODY, "properties": {**DEPLOYMENT_BODY["properties"], **settings}}
+        assert (await client.put(DEPLOYMENT, json=body)).status_code == 400
+        assert (await client.get(DEPLOYMENT)).status_code == 404
+
+    with_client(test)
+
+
+def test_a_number_of_many_digits_is_refused_with_a_document() -> None:
+    many = "9" * 5000
+
+    async def test(client: httpx.AsyncClient, bench: Bench) -> None:
+        await bench.with_colours(blue=0)
+        assert refusal(await client.get("/_emulator/calls", params={"after": many}))[0] == 400
+        assert refusal(await client.delete(f"/_emulator/faults/{many}"))[0] == 404
+        assert refusal(await client.delete("/_emulator/faults/x"))[0] == 404
+        logs = await client.post(f"{DEPLOYMENT}/getLogs", json={"tail": 10**20})
+        assert refusal(logs)[0] == 400
+        versions = await client.get(f"{WS}/environments/env/versions", params={"$top": many})
+        assert versions.status_code == 200
+
+    with_client(test)
+
+
+def test_a_fault_of_an_operation_is_refused_where_no_call_starts_one() -> None:
+    async def test(client: httpx.AsyncClient, _: Bench) -> None:
+        for call, status in (("endpoints.get", 400), ("endpoints.put", 201), ("endpoints.*", 201), ("*.getLogs", 400)):
+            fault = {"plane": "control", "call": call, "effect": {"kind": "operation", "ends": "Failed"}}
+            assert (await client.post("/_emulator/faults", json=fault)).status_code == status
+
+    with_client(test)
+
+
 def test_the_identity_endpoint_gives_tokens_only_to_whoever_knows_its_header() -> None:
     async def test(_: httpx.AsyncClient, bench: Bench) -> None:
         transport = httpx.ASGITransport(identity_app(bench.tokens, "secret"))

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import time
 import uuid
@@ -33,6 +34,21 @@ def test_a_200_is_passed_back_with_the_platforms_headers(plane: Callable[..., Pl
             request_id = reply.header("x-request-id")
             assert request_id is not None
             assert str(uuid.UUID(request_id)) == request_id
+
+    run(test())
+
+
+def test_a_request_that_was_held_up_goes_to_what_serves_then(plane: Callable[..., Plane]) -> None:
+    async def test() -> None:
+        async with plane(blue=100) as data:
+            data.faults.effects["blue"] = Effect(delay_ms=100)
+            held_up = asyncio.ensure_future(data.send())
+            await settle()
+            data.bench.deployments.put(replace(WANTED_DEPLOYMENT, environment_variables={"NEW": "1"}))
+            await data.bench.operations.settle()
+            assert (await held_up).status == 200
+            ((_, port, *_),) = data.upstream.seen
+            assert port == 40000 + len(data.bench.runtime.started)
 
     run(test())
 

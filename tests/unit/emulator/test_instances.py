@@ -236,6 +236,40 @@ def test_a_container_that_exits_later_is_restarted() -> None:
     run(test())
 
 
+def test_a_container_is_restarted_though_the_engine_fails_to_stop_it_at_first() -> None:
+    async def test() -> None:
+        bench = Bench()
+        instance = bench.instance(a_deployment())
+        starting = asyncio.ensure_future(instance.bring_up())
+        await bench.clock.wind(0.1)
+        await starting
+        bench.runtime.stop_faults = 2
+        await instance.kill()
+        await bench.clock.wind(60)
+        assert is_ready(instance)
+        assert len(bench.runtime.started) == 2
+        await instance.shut_down()
+        assert not bench.runtime.running
+
+    run(test())
+
+
+def test_an_end_that_fails_can_be_asked_for_again() -> None:
+    async def test() -> None:
+        bench = Bench()
+        instance = bench.instance(a_deployment())
+        starting = asyncio.ensure_future(instance.bring_up())
+        await bench.clock.wind(0.1)
+        await starting
+        bench.runtime.stop_faults = 1
+        with pytest.raises(ConnectionError):
+            await instance.shut_down()
+        await instance.shut_down()
+        assert not bench.runtime.running
+
+    run(test())
+
+
 def test_readiness_is_lost_and_found_without_a_restart() -> None:
     async def test() -> None:
         bench = Bench()

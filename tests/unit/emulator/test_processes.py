@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,23 @@ def test_another_runtime_with_the_same_id_removes_what_was_left(runtime: Process
     wait_until(lambda: marked_processes(f"{MARK}={mark}") == [left.pid], 10)
     run(runtime.remove_all())
     assert left.wait(10) == -9
+
+
+def test_homes_that_were_left_are_removed_with_the_rest(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    image = write_bundle(tmp_path / "bundles", "import signal; signal.pause()")
+
+    def homes() -> list[Path]:
+        return list(Path(tempfile.gettempdir()).glob(f"local-azureml-test-{os.getpid()}-*"))
+
+    async def test() -> None:
+        await runtime.start(spec(image))
+        assert len(homes()) == 1
+        # As another emulator on the same folder, after this one was killed.
+        await ProcessRuntime(tmp_path / "bundles", tmp_path / "logs", f"test-{os.getpid()}").remove_all()
+        assert homes() == []
+        await runtime.remove_all()
+
+    run(test())
 
 
 def test_an_instance_that_exits_tells_how(runtime: ProcessRuntime, tmp_path: Path) -> None:

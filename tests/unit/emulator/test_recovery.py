@@ -1,3 +1,4 @@
+import asyncio
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,26 @@ def test_after_an_update_under_way_at_a_kill_what_ran_before_runs(tmp_path: Path
         assert again.deployments.get("diabetes", "blue").state is State.UPDATE_FAILED
         await again.clock.wind(0.1)
         assert serving(again, "blue").ready
+        assert [dict(spec.environment_variables) for spec in again.runtime.started] == [{}]
+        await again.close()
+
+    run(test())
+
+
+def test_an_update_is_not_over_at_a_kill_while_what_ran_before_has_not_ended(tmp_path: Path) -> None:
+    async def test() -> None:
+        bench = Bench(folder=tmp_path)
+        await bench.with_colours(blue=100)
+        bench.runtime.stop_gate = asyncio.Event()
+        bench.deployments.put(replace(WANTED_DEPLOYMENT, environment_variables={"NEW": "1"}))
+        await settle()
+        assert [dict(spec.environment_variables) for spec in bench.runtime.started] == [{}, {"NEW": "1"}]
+        left = copy_of_state(tmp_path)
+        bench.runtime.stop_gate.set()
+        await bench.close()
+        again = restarted(left)
+        assert again.deployments.get("diabetes", "blue").state is State.UPDATE_FAILED
+        await again.clock.wind(0.1)
         assert [dict(spec.environment_variables) for spec in again.runtime.started] == [{}]
         await again.close()
 
