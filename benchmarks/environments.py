@@ -39,7 +39,11 @@ def environment_of(lock: str | None) -> Path:
         uv = _find_uv()
         _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
         python = str(folder / "bin" / "python")
-        _run([uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, str(requirements)])
+        # Compiled beforehand, as the image is: the process that compiles keeps several megabytes from it.
+        options = ["--quiet", "--require-hashes", "--compile-bytecode", "--python", python]
+        _run([uv, "pip", "sync", *options, str(requirements)])
+        if lock == IMAGE:
+            _run([python, "-m", "compileall", "-q", str(REPOSITORY / "service")])
         stamp.write_text(wanted, encoding="utf-8")
     return folder / "bin"
 
