@@ -174,7 +174,8 @@ class HttpProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             cycle.keep_alive = False
-            cycle.default_headers = [*cycle.default_headers, CLOSE]
+            if CLOSE not in cycle.default_headers:
+                cycle.default_headers = [*cycle.default_headers, CLOSE]
 
     def _without_split_upgrade(self, data: bytes) -> bytes:
         """Have an Upgrade header ignored whose name has come in several reads; only the last can still be changed."""
