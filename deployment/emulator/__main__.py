@@ -13,6 +13,7 @@ import uvloop
 from deployment.emulator.containers import ContainerRuntime, NoEngineError, RegistryLogin
 from deployment.emulator.probes import Pace
 from deployment.emulator.processes import ProcessRuntime
+from deployment.emulator.registries import RegistryNameError
 from deployment.emulator.runtime import Runtime
 from deployment.emulator.server import Settings, StateDirInUseError, serve
 from deployment.emulator.store import UnreadableStateError
@@ -41,9 +42,13 @@ def main(
         bool, typer.Option("--real-delays", help="Wait the probes' initial delay and period as the platform does.")
     ] = False,
     registry: Annotated[
-        str | None, typer.Option(help="Host of a registry to pull images from as --registry-username.")
+        str | None, typer.Option(help="Host of the workspace's own registry, pulled from as --registry-username.")
     ] = None,
     registry_username: Annotated[str, typer.Option(help=f"Its password is read from ${PASSWORD_VARIABLE}.")] = "",
+    foreign_registry: Annotated[
+        list[str] | None,
+        typer.Option(help="Host of another registry of the subscription, where AcrPull has to be granted; repeatable."),
+    ] = None,
     operation_seconds: Annotated[
         float, typer.Option(min=0, help="How long each operation takes besides its work.")
     ] = 0.0,
@@ -58,7 +63,7 @@ def main(
     if runtime is RuntimeName.PROCESSES and bundles is None:
         raise typer.BadParameter("the process runtime needs the folder of the bundles", param_hint="--bundles")
     login = None
-    if registry is not None:
+    if registry is not None and registry_username:
         login = RegistryLogin(registry, registry_username, os.environ.get(PASSWORD_VARIABLE, ""))
 
     def new_runtime(logs_dir: Path, emulator_id: str) -> Runtime:
@@ -75,10 +80,12 @@ def main(
         seed=seed,
         operation_s=operation_seconds,
         core_quota=core_quota,
+        registry=registry,
+        foreign_registries=tuple(foreign_registry or ()),
     )
     try:
         uvloop.run(serve(settings, announce=lambda lines: typer.echo(lines, nl=False)))
-    except (NoEngineError, StateDirInUseError, UnreadableStateError) as error:
+    except (NoEngineError, RegistryNameError, StateDirInUseError, UnreadableStateError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
 

@@ -15,6 +15,7 @@ from deployment.emulator.entities import Environment, Files, Workspace
 from deployment.emulator.faults import Faults
 from deployment.emulator.operations import Operations
 from deployment.emulator.quota import CoreQuota
+from deployment.emulator.registries import Registries
 from deployment.emulator.store import Store
 from deployment.emulator.tokens import Tokens
 
@@ -49,9 +50,13 @@ class Backend:
     calls: Calls
     colours: Colours
     clock: Clock
+    quota: CoreQuota
+    registries: Registries
 
 
-def make_backend(settings: BackendSettings, store: Store, colours: Colours, clock: Clock) -> Backend:
+def make_backend(
+    settings: BackendSettings, store: Store, colours: Colours, clock: Clock, registries: Registries
+) -> Backend:
     """Put a backend together over what is stored and what runs."""
     faults, tokens = Faults(settings.seed), Tokens(clock)
     operations = Operations(store, clock, settings.workspace.workspace_id, faults, settings.operation_s)
@@ -76,6 +81,8 @@ def make_backend(settings: BackendSettings, store: Store, colours: Colours, cloc
         calls=Calls(),
         colours=colours,
         clock=clock,
+        quota=quota,
+        registries=registries,
     )
 
 

@@ -29,6 +29,7 @@ from deployment.emulator.routes_assets import AssetRoutes
 from deployment.emulator.routes_blobs import BlobRoutes
 from deployment.emulator.routes_endpoints import EndpointRoutes
 from deployment.emulator.routes_faults import FaultRoutes
+from deployment.emulator.routes_subscription import SubscriptionRoutes
 
 logger = logging.getLogger(__name__)
 HTTP_STATUS = {
@@ -41,7 +42,7 @@ HTTP_STATUS = {
 # What Azure's error document calls a status that a fault asks for.
 CODES = {409: "Conflict", 412: "PreconditionFailed", 429: "TooManyRequests", 503: "ServiceUnavailable"}
 # The parts of a route's path that name what a call is about.
-NAMING = ("endpoint", "deployment", "name", "version", "blob")
+NAMING = ("endpoint", "deployment", "name", "version", "blob", "registry", "assignment")
 
 
 class ControlPlane:
@@ -54,6 +55,7 @@ class ControlPlane:
         self._guarded = [
             *AssetRoutes(backend, documents, assets).routes(),
             *EndpointRoutes(backend, documents, poll_after_ms).routes(),
+            *SubscriptionRoutes(backend, documents.workspace).routes(),
         ]
         self._open = [
             CallRoute("clouds.list", "GET", "/metadata/endpoints", self._list_clouds),
@@ -151,7 +153,8 @@ async def _strike(fault: ControlFault, answer: Callable[[], Awaitable[Response]]
     match effect:
         case Refuse():
             code = effect.code or CODES.get(effect.status, "InternalServerError")
-            headers = {} if effect.retry_after_s is None else {"retry-after": str(effect.retry_after_s)}
+            waits = {"retry-after": effect.retry_after_s, "retry-after-ms": effect.retry_after_ms}
+            headers = {name: str(value) for name, value in waits.items() if value is not None}
             return JSONResponse({"error": error_body(code, effect.message)}, effect.status, headers)
         case Drop():
             return DroppedConnection()

@@ -20,7 +20,7 @@ from deployment.emulator.errors import BadRequestError, ConflictError, NotFoundE
 from deployment.emulator.operations import Operations
 from deployment.emulator.provisioning import Event, State, follow
 from deployment.emulator.quota import CoreQuota
-from deployment.emulator.rules import check_name
+from deployment.emulator.rules import check_name, check_tags
 from deployment.emulator.skus import sku_named
 from deployment.emulator.store import Store
 
@@ -72,6 +72,7 @@ class Deployments:
     def put(self, wanted: WantedDeployment) -> tuple[Deployment, Operation, bool]:
         """Create or replace a deployment; answer it with its operation and whether it is new."""
         check_name("deployment", wanted.name)
+        check_tags(wanted.resource, wanted.tags)
         sku_named(wanted.instance_type)
         self._check_endpoint(wanted.endpoint_name)
         environment = self._environments.get(wanted.environment_name, wanted.environment_version)

@@ -16,6 +16,7 @@ from deployment.emulator.entities import (
     Workspace,
 )
 from deployment.emulator.errors import AzureError
+from deployment.emulator.principals import endpoint_id, principal_id
 from deployment.emulator.provisioning import wire_state
 
 Document = dict[str, Any]
@@ -52,8 +53,8 @@ class Documents:
             },
         }
 
-    def workspace_document(self) -> Document:
-        """Describe the workspace."""
+    def workspace_document(self, registry_id: str) -> Document:
+        """Describe the workspace; registry_id is its own registry's."""
         workspace = self.workspace
         return {
             "id": workspace.arm_id,
@@ -67,6 +68,7 @@ class Documents:
             "properties": {
                 "friendlyName": workspace.name,
                 "workspaceId": workspace.workspace_id,
+                "containerRegistry": registry_id,
                 "provisioningState": "Succeeded",
                 "discoveryUrl": f"{self.control_url}/discovery",
                 "publicNetworkAccess": "Enabled",
@@ -76,7 +78,7 @@ class Documents:
 
     def endpoint(self, endpoint: Endpoint, scoring_path: str) -> Document:
         """Describe an endpoint; its keys are never in it."""
-        arm_id = f"{self.workspace.arm_id}/onlineEndpoints/{endpoint.name}"
+        arm_id = endpoint_id(self.workspace, endpoint.name)
         url = f"{self.data_url}/endpoints/{endpoint.name}"
         return {
             "id": arm_id,
@@ -167,10 +169,12 @@ def identity(identity_type: str, arm_id: str, identity_ids: tuple[str, ...] = ()
     """Describe the identity of a resource; the ids of its principals follow from its own."""
     document: Document = {"type": identity_type}
     if "SystemAssigned" in identity_type:
-        document |= {"principalId": _guid(arm_id), "tenantId": str(uuid.UUID(int=0))}
+        document |= {"principalId": principal_id(arm_id), "tenantId": str(uuid.UUID(int=0))}
     if identity_ids:
-        described = {each: {"principalId": _guid(each), "clientId": _guid(f"{each}/client")} for each in identity_ids}
-        document["userAssignedIdentities"] = described
+        document["userAssignedIdentities"] = {
+            each: {"principalId": principal_id(each), "clientId": principal_id(f"{each}/client")}
+            for each in identity_ids
+        }
     return document
 
 
@@ -187,10 +191,6 @@ def error_document(error: AzureError) -> Document:
 def error_body(code: str, message: str) -> Document:
     """Answer what stands under `error`."""
     return {"code": code, "message": message, "details": [], "additionalInfo": []}
-
-
-def _guid(name: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 
 
 def _probe(probe: ProbeSettings) -> Document:

@@ -10,7 +10,7 @@ from deployment.emulator.entities import AuthMode, Endpoint, EndpointSettings, K
 from deployment.emulator.errors import BadRequestError, ConflictError, NotFoundError
 from deployment.emulator.operations import Operations
 from deployment.emulator.provisioning import Event, State, follow
-from deployment.emulator.rules import check_mirror, check_name, check_traffic
+from deployment.emulator.rules import check_mirror, check_name, check_tags, check_traffic
 from deployment.emulator.store import Store
 from deployment.emulator.tokens import Token, Tokens
 
@@ -51,6 +51,7 @@ class Endpoints:
         A change shows, and routes, once its operation has succeeded.
         """
         check_name("endpoint", wanted.name)
+        check_tags(wanted.name, wanted.tags)
         before = self._store.endpoint(wanted.name)
         state = follow(wanted.name, before.state if before else State.ABSENT, Event.PUT)
         deployments = self._store.deployments(wanted.name)

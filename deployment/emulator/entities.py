@@ -23,10 +23,14 @@ class Workspace:
     workspace_id: str = "11111111-1111-1111-1111-111111111111"
 
     @property
+    def group_id(self) -> str:
+        """ARM id of the resource group."""
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+
+    @property
     def arm_id(self) -> str:
         """ARM id of the workspace."""
-        group = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
-        return f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
+        return f"{self.group_id}/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
 
     @property
     def blob_container(self) -> str:

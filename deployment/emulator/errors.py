@@ -32,10 +32,10 @@ class NotFoundError(AzureError):
 
 
 class ConflictError(AzureError):
-    """Another operation on the same resource is under way, or an immutable asset would change."""
+    """Another operation on the same resource is under way, or what never changes would."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("Conflict", message)
+    def __init__(self, message: str, *, code: str = "Conflict") -> None:
+        super().__init__(code, message)
 
 
 class NotEmulatedError(AzureError):

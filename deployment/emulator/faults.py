@@ -34,6 +34,7 @@ class Refuse:
     kind: Literal["refuse"] = "refuse"
     status: Literal[400, 401, 403, 404, 408, 409, 412, 429, 500, 502, 503, 504]
     retry_after_s: Count | None = None
+    retry_after_ms: Count | None = None  # as Azure's own header of that name, which the SDK heeds too
     code: str | None = None
     message: str = "A fault that was asked for."
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import uuid
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeVar
@@ -35,10 +35,18 @@ class WatchedInstance:
     """A container that is kept running until it is shut down.
 
     It is ready while its readiness probe passes; one that exits or fails its liveness probe is restarted. The data
-    plane keeps pending_requests.
+    plane keeps pending_requests; check_pull raises ImagePullError where the deployment may not have its image.
     """
 
-    def __init__(self, deployment: Deployment, runtime: Runtime, prober: Prober, clock: Clock, pace: Pace) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        runtime: Runtime,
+        prober: Prober,
+        clock: Clock,
+        pace: Pace,
+        check_pull: Callable[[Deployment], None] = lambda _: None,
+    ) -> None:
         self.deployment = deployment
         self.id = f"{deployment.endpoint_name}.{deployment.name}.{uuid.uuid4().hex[:8]}"
         self.ready = False
@@ -49,6 +57,7 @@ class WatchedInstance:
         self._prober = prober
         self._clock = clock
         self._pace = pace
+        self._check_pull = check_pull
         self._running: Instance | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._first_ready: asyncio.Future[None] | None = None
@@ -129,6 +138,7 @@ class WatchedInstance:
         self.status.image_pull = "InProgress"
         self._record("Pulling", "Normal", f'Pulling image "{image}"')
         try:
+            self._check_pull(self.deployment)
             reference = await self._runtime.pull(image)
         except ImagePullError:
             self.status.image_pull = "Failed"

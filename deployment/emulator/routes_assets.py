@@ -12,6 +12,7 @@ from deployment.emulator.backend import Backend
 from deployment.emulator.calling import WORKSPACE, CallRoute, Handler
 from deployment.emulator.documents import Document, Documents
 from deployment.emulator.documents_assets import AssetDocuments
+from deployment.emulator.documents_subscription import SubscriptionDocuments
 from deployment.emulator.downloads import DATASTORE
 from deployment.emulator.entities import Environment, Files
 from deployment.emulator.errors import NotFoundError
@@ -99,7 +100,8 @@ class AssetRoutes:
         return [CallRoute(f"{kind}.{name}", method, path, handler) for name, method, path, handler in table]
 
     async def _get_workspace(self, _: Request) -> Response:
-        return JSONResponse(self._documents.workspace_document())
+        registry_id = SubscriptionDocuments(self._documents.workspace).registry_id(self._backend.registries.own.name)
+        return JSONResponse(self._documents.workspace_document(registry_id))
 
     async def _start_pending_upload(self, _: Request) -> Response:
         container = f"upload-{uuid.uuid4()}"

@@ -11,6 +11,9 @@ NAME = re.compile(r"[a-zA-Z](?:-?[a-zA-Z0-9])*")
 NAME_LENGTHS = range(3, 33)
 WHOLE_PERCENT = 100
 MIRROR_PERCENT = 50
+MAX_TAGS = 50
+MAX_TAG_NAME = 512
+MAX_TAG_VALUE = 256
 
 
 def check_name(kind: str, name: str) -> None:
@@ -20,6 +23,18 @@ def check_name(kind: str, name: str) -> None:
             f"{kind} '{name}': the name is not allowed ({len(name)} characters vs 3 to 32); start with a letter,"
             " use letters, digits and single dashes, and end with a letter or a digit"
         )
+
+
+def check_tags(resource: str, tags: Mapping[str, str]) -> None:
+    """Raise BadRequestError unless ARM takes the tags: 50, with names of 512 and values of 256 characters."""
+    if len(tags) > MAX_TAGS:
+        raise BadRequestError(f"tags of '{resource}': too many ({len(tags)} vs {MAX_TAGS})")
+    for name, value in tags.items():
+        for what, text, limit in (("name", name, MAX_TAG_NAME), ("value", value, MAX_TAG_VALUE)):
+            if len(text) > limit:
+                raise BadRequestError(
+                    f"tag '{name[:40]}' of '{resource}': its {what} is too long ({len(text)} characters vs {limit})"
+                )
 
 
 def check_traffic(wanted: Mapping[str, int], current: Mapping[str, int], deployments: Sequence[Deployment]) -> None:

@@ -32,6 +32,7 @@ from deployment.emulator.instances import WatchedInstance
 from deployment.emulator.mirroring import Mirroring
 from deployment.emulator.probes import HttpProber, Pace
 from deployment.emulator.recovery import recover
+from deployment.emulator.registries import Registries
 from deployment.emulator.runtime import Runtime
 from deployment.emulator.store import Store
 from deployment.emulator.traffic_log import TrafficLog
@@ -51,7 +52,8 @@ class StateDirInUseError(Exception):
 class Settings:
     """How an emulator is started; new_runtime gets the logs folder and the emulator's id.
 
-    operation_s is how long an operation takes besides its work; without core_quota there is none.
+    operation_s is how long an operation takes besides its work; without core_quota there is none. registry is the
+    host of the workspace's own registry, foreign_registries are those of the subscription's others.
     """
 
     state_dir: Path
@@ -62,6 +64,8 @@ class Settings:
     workspace: Workspace = field(default_factory=Workspace)
     operation_s: float = 0.0
     core_quota: int | None = None
+    registry: str | None = None
+    foreign_registries: tuple[str, ...] = ()
 
 
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -102,9 +106,10 @@ async def _running(
     await runtime.remove_all()
     upstream = Upstream()
     prober = HttpProber(upstream.session)
+    registries = Registries(store, workspace, settings.registry, settings.foreign_registries)
 
     def new_instance(deployment: Deployment) -> WatchedInstance:
-        return WatchedInstance(deployment, runtime, prober, clock, settings.pace)
+        return WatchedInstance(deployment, runtime, prober, clock, settings.pace, registries.check_pull)
 
     colours = Colours(lambda deployment: Colour(deployment, new_instance), store.running)
     backend = make_backend(
@@ -112,6 +117,7 @@ async def _running(
         store,
         colours,
         clock,
+        registries,
     )
     log = TrafficLog(settings.state_dir / "traffic.jsonl", workspace.location, workspace.name, workspace.workspace_id)
     rng = random.Random(settings.seed)  # noqa: S311 - it splits traffic, it keeps no secret

@@ -25,6 +25,7 @@ INFERENCE_CONFIG = {
     "readiness_route": ROUTE,
     "scoring_route": {"path": "/score", "port": 8003},
 }
+FOREIGN_REGISTRY = "other.azurecr.io"
 # Every operation that a release or its users need; `share` and `package` are for registries.
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "online_endpoints": (
@@ -39,6 +40,8 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "online_deployments": ("begin_create_or_update", "get", "list", "begin_delete", "get_logs"),
     "environments": ("create_or_update", "get", "list", "archive", "restore"),
     "models": ("create_or_update", "get", "list", "archive", "restore", "download"),
+    "compute": ("list_usage", "list_sizes"),
+    "workspaces": ("get",),
 }
 
 
@@ -72,6 +75,8 @@ class Cloud:
         self.deployments: Any = Recorded("online_deployments", self.client.online_deployments, self.called)
         self.environments: Any = Recorded("environments", self.client.environments, self.called)
         self.models: Any = Recorded("models", self.client.models, self.called)
+        self.compute: Any = Recorded("compute", self.client.compute, self.called)
+        self.workspaces: Any = Recorded("workspaces", self.client.workspaces, self.called)
 
     @contextlib.contextmanager
     def endpoint(self, auth_mode: str = "key", **settings: Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.cloud import Cloud, connect
+from tests.conformance.cloud import FOREIGN_REGISTRY, Cloud, connect
 from tests.conformance.scorecard import Scorecard
 from tests.lib.emulator import LEADING_ELSEWHERE, running_emulator, write_bundle
 from tests.lib.emulator_control import EmulatorControl
@@ -56,8 +56,9 @@ def workspace(
             pytest.skip(f"needs an Azure workspace: {', '.join(missing)} not set")
         yield connect(os.environ, os.environ["CONFORMANCE_IMAGE"], "azure", None), {}
         return
+    options = ("--foreign-registry", FOREIGN_REGISTRY)
     with (
-        running_emulator(tmp_path_factory.mktemp("conformance"), runtime=runtime) as emulator,
+        running_emulator(tmp_path_factory.mktemp("conformance"), runtime=runtime, options=options) as emulator,
         app_image(runtime, emulator.bundles_dir) as image,
         pytest.MonkeyPatch.context() as patch,
         EmulatorControl(emulator.variables) as control,

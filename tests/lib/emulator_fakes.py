@@ -19,11 +19,13 @@ from deployment.emulator.entities import (
     ProbeSettings,
     RequestSettings,
     Route,
+    Workspace,
 )
 from deployment.emulator.errors import ImagePullError
 from deployment.emulator.instances import WatchedInstance
 from deployment.emulator.probes import Pace, ProbeResult
 from deployment.emulator.provisioning import State
+from deployment.emulator.registries import Registries
 from deployment.emulator.runtime import Instance, InstanceSpec
 from deployment.emulator.store import Store
 
@@ -216,6 +218,7 @@ class Bench:
         *,
         operation_s: float = 0.0,
         core_quota: int | None = None,
+        foreign_registries: tuple[str, ...] = (),
     ) -> None:
         self.clock = FakeClock()
         self.runtime = FakeRuntime()
@@ -224,7 +227,8 @@ class Bench:
         self.pace = pace or Pace()
         self.colours = Colours(self.colour, self.store.running)
         settings = BackendSettings(folder or NOWHERE, operation_s=operation_s, core_quota=core_quota)
-        self.backend = make_backend(settings, self.store, self.colours, self.clock)
+        self.registries = Registries(self.store, Workspace(), None, foreign_registries)
+        self.backend = make_backend(settings, self.store, self.colours, self.clock, self.registries)
         self.operations = self.backend.operations
         self.environments = self.backend.environments
         self.endpoints = self.backend.endpoints
@@ -238,7 +242,8 @@ class Bench:
         return Colour(deployment, self.instance)
 
     def instance(self, deployment: Deployment) -> WatchedInstance:
-        return WatchedInstance(deployment, self.runtime, self.prober, self.clock, self.pace)
+        check_pull = self.registries.check_pull
+        return WatchedInstance(deployment, self.runtime, self.prober, self.clock, self.pace, check_pull)
 
     async def with_colours(self, **traffic: int) -> None:
         """Create the endpoint with these deployments and this traffic."""

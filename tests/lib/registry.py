@@ -1,7 +1,8 @@
-"""An image registry on loopback that wants a login: Debian's docker-registry."""
+"""An image registry on loopback, with a login or without: Debian's docker-registry."""
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -10,8 +11,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
+import httpx
 import pytest
 
 from deployment.emulator.processes import free_loopback_ports
@@ -27,6 +30,8 @@ log: {{level: warn}}
 storage:
   filesystem: {{rootdirectory: "{folder}/images"}}
 http: {{addr: "127.0.0.1:{port}"}}
+"""
+LOGIN = """
 auth:
   htpasswd: {{realm: tests, path: "{folder}/htpasswd"}}
 """
@@ -38,6 +43,23 @@ class Registry:
 
     host: str
 
+    def push_manifest(self, repository: str) -> str:
+        """Push an image without layers to an open registry, and answer its digest."""
+        base = f"http://{self.host}/v2/{repository}"
+        config = b"{}"
+        config_digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
+        with httpx.Client(trust_env=False) as client:
+            upload = client.post(f"{base}/blobs/uploads/").raise_for_status().headers["location"]
+            query = {"digest": config_digest}
+            client.put(httpx.URL(upload).copy_merge_params(query), content=config).raise_for_status()
+            kind = "application/vnd.docker.distribution.manifest.v2+json"
+            described = {"mediaType": "application/octet-stream", "size": len(config), "digest": config_digest}
+            manifest = {"schemaVersion": 2, "mediaType": kind, "config": described, "layers": []}
+            content = json.dumps(manifest).encode()
+            digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+            client.put(f"{base}/manifests/{digest}", content=content, headers={"content-type": kind}).raise_for_status()
+        return digest
+
     def write_login(self, folder: Path) -> None:
         """Write what `docker login` writes."""
         login = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
@@ -46,12 +68,16 @@ class Registry:
 
 
 @contextlib.contextmanager
-def running_registry(folder: Path) -> Iterator[Registry]:
-    """Run a registry that keeps its images in the folder; skips the test where there is none to run."""
+def running_registry(folder: Path, *, is_open: bool = False) -> Iterator[Registry]:
+    """Run a registry that keeps its images in the folder; skips the test where there is none to run.
+
+    Whoever knows USERNAME and PASSWORD may do anything, and everybody where it is open.
+    """
     program = registry_program(folder)
     (port,) = free_loopback_ports(1)
     (folder / "htpasswd").write_text(HTPASSWD)
-    (folder / "config.yml").write_text(CONFIG.format(folder=folder, port=port))
+    config = CONFIG if is_open else CONFIG + LOGIN
+    (folder / "config.yml").write_text(config.format(folder=folder, port=port))
     log_path = folder / "registry.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen([program, "serve", folder / "config.yml"], stdout=log, stderr=subprocess.STDOUT)
@@ -89,7 +115,7 @@ def answers(port: int) -> bool:
     try:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=2)
     except urllib.error.HTTPError as error:
-        return error.code == 401
+        return error.code == HTTPStatus.UNAUTHORIZED
     except OSError:
         return False
     return True

@@ -22,6 +22,8 @@ ENDPOINT, DEPLOYMENT = f"{WS}/onlineEndpoints/diabetes", f"{WS}/onlineEndpoints/
 DATASTORE_PATH = "azureml://datastores/workspaceblobstore/paths/a"
 PROBE = {"initialDelay": "PT1S", "period": "PT1S", "timeout": "PT1S", "successThreshold": 1, "failureThreshold": 3}
 ROUTE = {"path": "/", "port": 8003}
+ACR = f"{Workspace().group_id}/providers/Microsoft.ContainerRegistry/registries/local"
+GUID = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 # A good body for every route that takes one.
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", ENDPOINT): {
@@ -62,6 +64,9 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", f"{WS}/codes/c"): {"properties": {"isArchived": True}},
     ("POST", f"{WS}/codes/c/versions/7/startPendingUpload"): {"pendingUploadType": "TemporaryBlobReference"},
     ("POST", f"{WS}/datastores/workspaceblobstore/listSecrets"): {"expirableSecret": True},
+    ("PUT", f"{ACR}/providers/Microsoft.Authorization/roleAssignments/{GUID}"): {
+        "properties": {"roleDefinitionId": f"/roleDefinitions/{GUID}", "principalId": GUID}
+    },
     ("POST", "/_emulator/faults"): {
         "plane": "control",
         "call": "endpoints.put",

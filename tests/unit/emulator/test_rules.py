@@ -8,7 +8,7 @@ from deployment.emulator.entities import Keys
 from deployment.emulator.errors import AzureError, BadRequestError, ConflictError
 from deployment.emulator.provisioning import TRANSITIONS, Event, State, follow, wire_state
 from deployment.emulator.routing import choose_deployment, clean_client_request_id, is_key_of
-from deployment.emulator.rules import check_name, check_traffic
+from deployment.emulator.rules import check_name, check_tags, check_traffic
 from tests.lib.emulator_fakes import a_deployment
 
 pytestmark = pytest.mark.unit
@@ -25,6 +25,23 @@ def test_a_documented_name_is_accepted(name: str) -> None:
 def test_any_other_name_is_refused(name: str) -> None:
     with pytest.raises(BadRequestError):
         check_name("endpoint", name)
+
+
+def test_50_tags_of_the_greatest_lengths_are_accepted() -> None:
+    check_tags("diabetes", {f"{number:03}".ljust(512, "n"): "v" * 256 for number in range(50)})
+
+
+@pytest.mark.parametrize(
+    ("tags", "values"),
+    [
+        ({str(number): "" for number in range(51)}, "51 vs 50"),
+        ({"n" * 513: ""}, "513 characters vs 512"),
+        ({"n": "v" * 257}, "257 characters vs 256"),
+    ],
+)
+def test_more_and_longer_tags_are_refused(tags: dict[str, str], values: str) -> None:
+    with pytest.raises(BadRequestError, match=values):
+        check_tags("diabetes", tags)
 
 
 @pytest.mark.parametrize("traffic", [{}, {"blue": 0}, {"blue": 100}, {"blue": 90, "green": 10}])
