@@ -6,13 +6,15 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from load import charts, wording
+from load import charts, report_logs, wording
 from load.report_data import ReleaseReport
+from load.report_wording import alone_sentence, candidate_of, day_and_time, past_releases, short, writable
 from load.verdict import Criterion, Layer, Outcome
 
 TEMPLATES = Path(__file__).with_name("templates")
 BAR_WIDTH = 120
 SLO_CRITERION = "p95 within SLO"
+LOG_ROOM = report_logs.Room(lines=400, line_characters=4000, total_bytes=80_000)
 LIMIT_ROOM = 1.35  # a bar reaches this far beyond its limit, so that the limit is seen
 
 
@@ -38,23 +40,29 @@ def render_html(report: ReleaseReport) -> str:
     environment.globals |= {
         name: getattr(wording, name) for name in ("change", "clock", "limit", "number", "share_of_traffic")
     }
-    environment.filters["code_spans"] = code_spans
+    environment.filters |= {"code_spans": code_spans, "day_and_time": day_and_time, "short": short}
     verdict = report.verdict
     live = report.live or (verdict.live if verdict else None)
-    candidate = report.candidate or (verdict.candidate if verdict else "the candidate")
+    candidate = candidate_of(report)
     criteria = verdict.criteria if verdict else ()
     template = environment.get_template("report.html.j2")
-    return template.render(
+    page = template.render(
         report=report,
         tone="good" if report.good else tone(report),
         decisive=[(each, bar(each)) for each in criteria if each.layer is not Layer.VALIDITY],
         validity=[each for each in criteria if each.layer is Layer.VALIDITY],
         latency_charts=latency_charts(report),
+        alone=alone_sentence(report),
+        start_status=report_logs.status_of(report.logs),
+        start_events=report_logs.happenings(report.logs, LOG_ROOM.line_characters),
+        tails=report_logs.tails(report.logs, report.sentence, LOG_ROOM),
+        past_releases=past_releases(report),
         live=live,
         candidate=candidate,
         traffic=charts.traffic_chart(report.journal, candidate),
         box=charts,
     )
+    return writable(page)
 
 
 def code_spans(text: str) -> Markup:

@@ -1,61 +1,141 @@
 """The Markdown twin of the report, for a job summary or a terminal."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
-from load.report_data import ReleaseReport
+from load.report_data import ContainerLog, ReleaseReport
+from load.report_logs import Room, Tail, happenings, status_of, tails
+from load.report_wording import alone_sentence, day_and_time, past_releases, short, writable
 from load.verdict import Layer, Verdict
 from load.wording import MARKS, change, clock, limit, number, share_of_traffic
 
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "`": "&#96;", "@": "&#64;"}
+MOST_BYTES = 60_000  # GitHub takes 65,536 characters of a comment, and 1 MiB of a job summary
+LOG_ROOM = Room(lines=40, line_characters=400, total_bytes=24_000)
+MOST_EVENTS = 10
+MOST_SENTENCE_CHARACTERS = 2000
+BACKTICKS = re.compile("`+")
 
 
 def render_markdown(report: ReleaseReport) -> str:
-    """Return the report for GitHub's job summary: tables only, everything untrusted escaped."""
-    parts = [
+    """Return the report for GitHub's job summary, as long as one may be: everything untrusted escaped or fenced."""
+    head = [
         f"## {'✅' if report.good else '⛔'} {plain(report.outcome)} · {plain(report.endpoint)}",
-        f"**{plain(report.sentence)}**",
-        f"Next: {plain(report.next_action)}",
+        f"**{plain(report.sentence[:MOST_SENTENCE_CHARACTERS])}**",
     ]
+    alone = alone_sentence(report)
+    if alone is not None:
+        head.append(plain(alone))
+    head.append(f"Next: {plain(report.next_action[:MOST_SENTENCE_CHARACTERS])}")
+    return writable("\n\n".join(fitted(head, sections(report))) + "\n")
+
+
+def sections(report: ReleaseReport) -> list[tuple[str, str]]:
+    """Return heading and body of what there is to tell, in the order of the page."""
+    found = []
+    if report.logs:
+        found.append(("Why it did not start", start(report.logs, report.sentence)))
     if report.verdict is not None:
-        parts += ["### What the gate looked at", criteria_table(report.verdict)]
+        found.append(("What the gate looked at", criteria_table(report.verdict)))
     if report.smoke:
-        parts += [
-            "### Golden requests",
-            table(
-                ("request", "expected", "answered", "result"),
-                ((each.request_id, each.expected, each.answered, each.mismatch or "right") for each in report.smoke),
-            ),
-        ]
+        header = ("request", "expected", "answered", "result")
+        checks = ((each.request_id, each.expected, each.answered, each.mismatch or "right") for each in report.smoke)
+        found.append(("Golden requests", table(header, checks)))
     if report.journal:
-        parts += [
-            "### What happened",
-            table(
-                ("at (UTC)", "event", "traffic", "seen in the answers"),
-                (
-                    (clock(entry.at), entry.event, share_of_traffic(entry.traffic), MARKS[entry.verified])
-                    for entry in report.journal
-                ),
-            ),
-        ]
+        header = ("at (UTC)", "event", "traffic", "seen in the answers")
+        entries = (
+            (clock(entry.at), entry.event, share_of_traffic(entry.traffic) or "none", MARKS[entry.verified])
+            for entry in report.journal
+        )
+        found.append(("What happened", table(header, entries)))
+    if report.history:
+        found.append(("Releases before this one", history_table(report)))
     if report.facts:
-        parts += ["### Environment", table(("", ""), report.facts.items())]
+        found.append(("Environment", table(("", ""), report.facts.items())))
     if report.replay_command:
-        parts += ["Judge the same rows again:", f"```sh\n{report.replay_command.replace('`', '')}\n```"]
-    return "\n\n".join(parts) + "\n"
+        command = report.replay_command.replace("`", "")
+        found.append(("Judge the same rows again", f"```sh\n{command}\n```"))
+    return found
+
+
+def fitted(head: Sequence[str], parts: Iterable[tuple[str, str]]) -> list[str]:
+    """Return head and sections as far as they may go, and name those that would be too long."""
+    fitting, left_out = list(head), []
+    left = MOST_BYTES - sum(len(part.encode("utf-8", "replace")) + 2 for part in head)
+    for heading, body in parts:
+        section = f"### {heading}\n\n{body}"
+        size = len(section.encode("utf-8", "replace")) + 2
+        if size > left:
+            left_out.append(heading)
+            continue
+        fitting.append(section)
+        left -= size
+    if left_out:
+        fitting.append(f"Too long for this summary, and in the page alone: {', '.join(left_out)}.")
+    return fitting
+
+
+def start(logs: Sequence[ContainerLog], sentence: str) -> str:
+    """Return how far the start came, what the platform says of it, and the containers' last lines."""
+    parts = []
+    status = status_of(logs)
+    if status:
+        parts.append("Instance status: " + ", ".join(f"{plain(step)} **{plain(state)}**" for step, state in status))
+    events = happenings(logs, LOG_ROOM.line_characters)
+    if events:
+        earlier = len(events) - MOST_EVENTS
+        lines = [f"- {earlier} earlier ones are in the page"] if earlier > 0 else []
+        for each in events[-MOST_EVENTS:]:
+            name = plain(f"{'⚠ ' if each.warning else ''}{each.name}")
+            times = f" ({each.times} times)" if each.times > 1 else ""
+            lines.append(f"- {plain(each.when)} **{name}**: {plain(each.message)}{times}")
+        parts.append("\n".join(lines))
+    for tail in tails(logs, sentence, LOG_ROOM):
+        parts.append(f"**{plain(tail.container)}**, {tail.extent}{':' if tail.lines else ''}")
+        if tail.lines:
+            parts.append(fenced(tail))
+    return "\n\n".join(parts)
+
+
+def fenced(tail: Tail) -> str:
+    """Return the lines between fences that none of them can end: a fence is ended by no fewer backticks than it has."""
+    content = "\n".join(tail.lines)
+    fence = "`" * max(3, 1 + max(map(len, BACKTICKS.findall(content)), default=0))
+    return f"{fence}text\n{content}\n{fence}"
+
+
+def history_table(report: ReleaseReport) -> str:
+    """Return the releases before this one, newest first."""
+    return table(
+        ("finished (UTC)", "release", "outcome", "deployment", "model", "image", "commit"),
+        (
+            (
+                day_and_time(each.finished_at),
+                each.release_id,
+                each.outcome,
+                each.deployment,
+                each.model_version,
+                short(each.image),
+                short(each.commit),
+            )
+            for each in past_releases(report)
+        ),
+    )
 
 
 def criteria_table(verdict: Verdict) -> str:
     """Return the criteria as a Markdown table: those that decide first, then what made the measurement valid."""
     decisive = [each for each in verdict.criteria if each.layer is not Layer.VALIDITY]
     validity = [each for each in verdict.criteria if each.layer is Layer.VALIDITY]
+    # Of one deployment alone, what was measured is the candidate's number.
+    both = verdict.live is not None
     return table(
-        ("criterion", "limit", "live", "candidate", "measured", "result"),
+        ("criterion", "limit", *(("live", "candidate") if both else ()), "measured", "result"),
         (
             (
                 each.name,
                 limit(each),
-                number(each.live, each.unit),
-                number(each.candidate, each.unit),
+                *((number(each.live, each.unit), number(each.candidate, each.unit)) if both else ()),
                 change(each),
                 each.result,
             )

@@ -1,5 +1,6 @@
 """Synthetic load: rows as a run would have stored them, and reports made of them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -7,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from load.gate import Outcome, judge
-from load.report import JournalEntry, ReleaseReport, SmokeCheck
+from load.report import ContainerLog, JournalEntry, LogEvent, PastRelease, ReleaseReport, SmokeCheck
 from load.rows import Row, Rows, RunEnd, RunPlan, make_rows
 from load.settings import GatePolicy
 
@@ -184,4 +185,102 @@ def wrong_report() -> ReleaseReport:
         smoke=smoke_checks(wrong=8),
         journal=REFUSED_JOURNAL[:2],
         replay_command=None,
+    )
+
+
+FIRST_JOURNAL = journal(
+    (0, "observed", "nobody serves yet: a first release; the candidate will be green", {}, None),
+    (9, "deployed", "green is ready at 0 % with model 1", {}, None),
+    (10, "smoked", "green answered 8 golden requests right", {}, None),
+    (46, "measured", "700 requests in 35 s", {}, None),
+)
+
+
+def first_release_report(candidate: Answers | None = None, *, end: bool = True) -> ReleaseReport:
+    """Return the report of a release to an endpoint on which nobody served, measured alone."""
+    report = report_of(synthetic_rows(candidate, alone=True, end=end))
+    promoted = journal(
+        (47, "passed", "gate: PASS", {}, None),
+        (58, "promoted", "100 % verified", {"green": 100}, True),
+        (80, "promoted", "background client: 220 requests, 0 failed", {"green": 100}, None),
+    )
+    refused = journal((47, "refused", "no verdict PASS", {}, None))
+    return replace(
+        report,
+        next_action="Nothing to do. The next release will be compared with this one."
+        if report.good
+        else "Nobody serves. Mend what the failed criteria show, then release again.",
+        journal=(*FIRST_JOURNAL, *(promoted if report.good else refused)),
+        facts=FACTS | {"model": "diabetes 1"},
+    )
+
+
+REASON = "golden_requests.json: the model answers golden-00 with 157.134 instead of 152.134 in row 0"
+START_STATUS = (
+    ("SystemSetup", "Succeeded"),
+    ("UserContainerImagePull", "Succeeded"),
+    ("ModelDownload", "Succeeded"),
+    ("UserContainerStart", "Failed"),
+)
+
+
+def event(second: int, name: str, kind: str, message: str) -> LogEvent:
+    """Return an event of the platform, so many seconds into the minute."""
+    return LogEvent(f"2026-11-23T03:42:{second:02}.250000Z", name, kind, message)
+
+
+START_EVENTS = (
+    event(11, "Pulling", "Normal", 'Pulling image "diabetes@sha256:3f7a9c20b4d1"'),
+    event(14, "Pulled", "Normal", 'Successfully pulled image "diabetes@sha256:3f7a9c20b4d1"'),
+    event(15, "Created", "Normal", "Created container inference-server"),
+    event(15, "Started", "Normal", "Started container inference-server"),
+    event(17, "ReadinessProbeFailed", "Warning", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
+    event(27, "ReadinessProbeFailed", "Warning", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
+    event(31, "BackOff", "Warning", "Back-off restarting failed container inference-server (exit code 3)"),
+)
+
+
+def log_line(level: str, message: str) -> str:
+    """Return a line as the service logs it."""
+    return json.dumps({"time": "2026-11-23T03:42:30.120+00:00", "level": level, "pid": 7, "message": message})
+
+
+def start_logs(lines: int = 60) -> tuple[ContainerLog, ...]:
+    """Return the logs of a deployment whose model fails its golden requests, so many lines of its server."""
+    output = [log_line("info", f"reading part {number} of the model") for number in range(lines - 1)]
+    return (
+        ContainerLog(
+            "storage-initializer", START_STATUS, START_EVENTS, "Found the model\nCopied 3 files, 1.2 MB, in 0.4 s\n"
+        ),
+        ContainerLog(
+            "inference-server", START_STATUS, START_EVENTS, "\n".join([*output, log_line("critical", REASON)]) + "\n"
+        ),
+    )
+
+
+def unstarted_report(logs: tuple[ContainerLog, ...] | None = None) -> ReleaseReport:
+    """Return the report of a release whose candidate did not become ready."""
+    return replace(
+        wrong_report(),
+        outcome="Not provisioned",
+        sentence=f"green did not become ready: {REASON}",
+        next_action="Live keeps its traffic. Mend what the container's last lines name, then release again.",
+        smoke=(),
+        logs=start_logs() if logs is None else logs,
+    )
+
+
+def past_releases(count: int = 12) -> tuple[PastRelease, ...]:
+    """Return as many releases, each a day before the one after it, the oldest first."""
+    return tuple(
+        PastRelease(
+            release_id=f"release-{number:02}",
+            outcome="refused by the gate" if number % 3 == 0 else "promoted",
+            finished_at=STARTED - timedelta(days=count - number),
+            deployment="green" if number % 2 else "blue",
+            model_version=str(number),
+            image=f"registry.azurecr.io/diabetes@sha256:{f'{number:02}' * 32}",
+            commit=f"{number:02}83a99bd" * 4 + "beef",
+        )
+        for number in range(count)
     )

@@ -1,0 +1,49 @@
+"""What both reports say in the same words."""
+
+import re
+from datetime import UTC, datetime
+
+from load.report_data import PastRelease, ReleaseReport
+from load.verdict import Layer
+
+MOST_PAST_RELEASES = 10
+DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+COMMIT = re.compile(r"([0-9a-f]{12})[0-9a-f]{28,52}")
+
+
+def candidate_of(report: ReleaseReport) -> str:
+    """Return the name of the deployment that is to have the traffic."""
+    return report.candidate or (report.verdict.candidate if report.verdict else "the candidate")
+
+
+def alone_sentence(report: ReleaseReport) -> str | None:
+    """Say that nothing was compared; None where something was, or where nothing was measured."""
+    if not report.measured_alone:
+        return None
+    criteria = report.verdict.criteria if report.verdict else ()
+    decided = any(each.layer is not Layer.VALIDITY for each in criteria)
+    return (
+        f"There was nothing to compare {candidate_of(report)} with: "
+        f"absolute limits alone {'decided' if decided else 'would have decided'}."
+    )
+
+
+def past_releases(report: ReleaseReport) -> list[PastRelease]:
+    """Return the latest of the releases before this one, newest first."""
+    newest_first = sorted(report.history, key=lambda each: each.finished_at.astimezone(UTC), reverse=True)
+    return newest_first[:MOST_PAST_RELEASES]
+
+
+def short(text: str) -> str:
+    """Return an image or a commit with twelve digits of its hash: enough to tell it from any other."""
+    return COMMIT.sub(r"\1", text) if COMMIT.fullmatch(text) else DIGEST.sub(r"\1", text)
+
+
+def day_and_time(at: datetime) -> str:
+    """Return the minute in UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def writable(text: str) -> str:
+    """Return text that UTF-8 can write: half a character, as a cut log may hold, must not cost the report."""
+    return text.encode("utf-8", "replace").decode("utf-8")
