@@ -1,25 +1,33 @@
-"""The one module that imports the Azure SDK: Platform, spoken by azure-ai-ml."""
+"""Platform, spoken by azure-ai-ml."""
 
 import contextlib
-import io
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from azure.ai.ml import MLClient, load_online_deployment, load_online_endpoint
-from azure.ai.ml.exceptions import MlException
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.identity import DefaultAzureCredential
 
-from deployment.outcomes import BadInputError, PlatformError, ProvisioningError, TrafficConflictError
-from deployment.platform import Deployment, DeploymentRequest, Endpoint, Traffic
+from deployment.azure_errors import errors_as, quiet, wait_for
+from deployment.fencing import refuse_if_changed, without_record
+from deployment.outcomes import BadInputError, PlatformError, ProvisioningError, TransientError
+from deployment.platform import (
+    SETTLED_STATES,
+    Container,
+    Deployment,
+    DeploymentRequest,
+    Endpoint,
+    Routing,
+    Traffic,
+)
 
-# What a deployment may take on Azure before this process stops waiting; the operation itself goes on.
-PROVISIONING_TIMEOUT_S = 3600
-POLL_TIMEOUT_S = 5
+# What the platform may take before this process stops waiting; the operation itself goes on.
+PROVISIONING_TIMEOUT_S = 3600.0
+OPERATION_TIMEOUT_S = 600.0
 EMULATED_CLOUD = "LocalAzureML"
 
 
@@ -60,15 +68,25 @@ def require_cloud_of(environ: Mapping[str, str]) -> None:
 class AzureML:
     """An Azure ML workspace's managed online endpoint, as deployment.platform.Platform says."""
 
-    def __init__(self, workspace: Workspace, *, endpoint_file: Path, deployment_file: Path) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        endpoint_file: Path,
+        deployment_file: Path,
+        provisioning_timeout_s: float = PROVISIONING_TIMEOUT_S,
+        operation_timeout_s: float = OPERATION_TIMEOUT_S,
+    ) -> None:
         require_cloud_of(os.environ)
         self._endpoint_file = endpoint_file
         self._deployment_file = deployment_file
+        self._provisioning_timeout_s = provisioning_timeout_s
+        self._operation_timeout_s = operation_timeout_s
         # Its notices of ordinary calls go; its warnings, such as falling back to the public Azure, stay.
         logging.getLogger("azure.ai.ml").setLevel(logging.WARNING)
         with quiet(), errors_as(PlatformError, "workspace"):
             self.endpoint_name = str(load_online_endpoint(endpoint_file).name)
-            self._client = MLClient(
+            self.client = MLClient(
                 DefaultAzureCredential(),
                 workspace.subscription_id,
                 workspace.resource_group,
@@ -79,22 +97,49 @@ class AzureML:
     def observe(self) -> Endpoint | None:
         with quiet(), errors_as(PlatformError, f"endpoint {self.endpoint_name}"):
             try:
-                endpoint = self._client.online_endpoints.get(self.endpoint_name)
+                endpoint = self.client.online_endpoints.get(self.endpoint_name)
+                deployments = list(self.client.online_deployments.list(self.endpoint_name))
             except ResourceNotFoundError:
                 return None
-            deployments = list(self._client.online_deployments.list(self.endpoint_name))
         return Endpoint(
             name=self.endpoint_name,
             scoring_uri=endpoint.scoring_uri or "",
             traffic=with_traffic(endpoint.traffic),
             mirror_traffic=with_traffic(endpoint.mirror_traffic),
             deployments={deployment.name: describe(deployment) for deployment in deployments},
+            tags=dict(endpoint.tags or {}),
+            provisioning_state=endpoint.provisioning_state or "",
         )
 
-    def create_endpoint(self) -> None:
+    def create_endpoint(self, tags: Mapping[str, str]) -> None:
         with quiet(), errors_as(PlatformError, f"endpoint {self.endpoint_name}"):
             endpoint = load_online_endpoint(self._endpoint_file)
-            wait_for(self._client.online_endpoints.begin_create_or_update(endpoint))
+            endpoint.tags = {**(endpoint.tags or {}), **tags}
+            self._wait(self.client.online_endpoints.begin_create_or_update(endpoint))
+
+    def write(
+        self,
+        routing: Routing,
+        tags: Mapping[str, str],
+        *,
+        expected: Sequence[Routing] | None,
+        holders: Sequence[str] | None,
+    ) -> None:
+        with quiet(), errors_as(PlatformError, f"endpoint {self.endpoint_name}"):
+            # The update replaces the whole endpoint, so everything but routing and tags has to be what was just read.
+            endpoint = self.client.online_endpoints.get(self.endpoint_name)
+            found = Routing(with_traffic(endpoint.traffic), with_traffic(endpoint.mirror_traffic))
+            found_tags = dict(endpoint.tags or {})
+            wanted_tags = {**without_record(found_tags), **tags}
+            if endpoint.provisioning_state not in SETTLED_STATES:
+                state = endpoint.provisioning_state
+                raise TransientError(f"endpoint {self.endpoint_name}: it is {state}; another operation is under way")
+            if (found, found_tags) == (routing, wanted_tags):
+                return
+            refuse_if_changed(self.endpoint_name, found, found_tags, expected, holders)
+            endpoint.traffic, endpoint.mirror_traffic = dict(routing.traffic), dict(routing.mirror)
+            endpoint.tags = wanted_tags
+            self._wait(self.client.online_endpoints.begin_create_or_update(endpoint))
 
     def deploy(self, request: DeploymentRequest) -> None:
         overrides = [
@@ -105,7 +150,17 @@ class AzureML:
         ]
         with quiet(), errors_as(ProvisioningError, f"deployment {request.name}"):
             deployment = load_online_deployment(self._deployment_file, params_override=overrides)
-            wait_for(self._client.online_deployments.begin_create_or_update(deployment))
+            poller = self.client.online_deployments.begin_create_or_update(deployment)
+            wait_for(poller, self._provisioning_timeout_s, ProvisioningError)
+
+    def scale(self, name: str, instance_count: int) -> None:
+        with quiet(), errors_as(PlatformError, f"deployment {name}"):
+            deployment = self.client.online_deployments.get(name, self.endpoint_name)
+            if deployment.instance_count == instance_count and deployment.provisioning_state == "Succeeded":
+                return
+            deployment.instance_count = instance_count
+            poller = self.client.online_deployments.begin_create_or_update(deployment)
+            wait_for(poller, self._provisioning_timeout_s, PlatformError)
 
     def delete_deployment(self, name: str) -> None:
         with (
@@ -113,30 +168,30 @@ class AzureML:
             errors_as(PlatformError, f"deployment {name}"),
             contextlib.suppress(ResourceNotFoundError),
         ):
-            wait_for(self._client.online_deployments.begin_delete(name=name, endpoint_name=self.endpoint_name))
+            self._wait(self.client.online_deployments.begin_delete(name=name, endpoint_name=self.endpoint_name))
 
-    def set_traffic(self, traffic: Traffic, *, expected: Traffic) -> None:
-        with quiet(), errors_as(PlatformError, f"endpoint {self.endpoint_name}"):
-            # The update replaces the whole endpoint, so everything but the traffic has to be what was just read.
-            endpoint = self._client.online_endpoints.get(self.endpoint_name)
-            observed = with_traffic(endpoint.traffic)
-            if observed == traffic:
-                return
-            if observed != expected:
-                raise TrafficConflictError(
-                    f"endpoint {self.endpoint_name}: traffic is {dict(observed)} where this release left "
-                    f"{dict(expected)}; somebody else has changed it, so look before anything else is shifted"
-                )
-            endpoint.traffic = dict(traffic)
-            wait_for(self._client.online_endpoints.begin_create_or_update(endpoint))
+    def delete_endpoint(self) -> None:
+        with (
+            quiet(),
+            errors_as(PlatformError, f"endpoint {self.endpoint_name}"),
+            contextlib.suppress(ResourceNotFoundError),
+        ):
+            self._wait(self.client.online_endpoints.begin_delete(name=self.endpoint_name))
 
     def endpoint_key(self) -> str:
         with quiet(), errors_as(PlatformError, f"endpoint {self.endpoint_name}"):
-            return str(self._client.online_endpoints.get_keys(self.endpoint_name).primary_key)
+            return str(self.client.online_endpoints.get_keys(self.endpoint_name).primary_key)
 
-    def logs(self, deployment: str, *, lines: int) -> str:
+    def logs(self, deployment: str, container: Container, *, lines: int) -> str:
         with quiet(), errors_as(PlatformError, f"deployment {deployment}"):
-            return str(self._client.online_deployments.get_logs(deployment, self.endpoint_name, lines=lines))
+            return str(
+                self.client.online_deployments.get_logs(
+                    deployment, self.endpoint_name, lines=lines, container_type=container.value
+                )
+            )
+
+    def _wait(self, poller: Any) -> None:
+        wait_for(poller, self._operation_timeout_s, TransientError)
 
 
 def describe(deployment: Any) -> Deployment:
@@ -152,40 +207,3 @@ def describe(deployment: Any) -> Deployment:
 def with_traffic(traffic: Mapping[str, Any] | None) -> Traffic:
     """Drop the zero entries that the SDK adds for deployments without traffic."""
     return {name: int(percent) for name, percent in (traffic or {}).items() if int(percent) > 0}
-
-
-def wait_for(poller: Any) -> None:
-    """Wait until the operation has ended; raises what it failed with.
-
-    `poller.result(timeout)` returns an unfinished resource, or fails inside the SDK, when its time is up.
-    """
-    waited_s = 0
-    while not poller.done():
-        if waited_s >= PROVISIONING_TIMEOUT_S:
-            raise PlatformError(
-                f"operation: not finished after {waited_s} s (limit {PROVISIONING_TIMEOUT_S} s); it goes on at the "
-                "platform, so look at it there and run the same command again"
-            )
-        poller.wait(POLL_TIMEOUT_S)
-        waited_s += POLL_TIMEOUT_S
-    poller.result()
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the SDK's dots and notices, which it prints at every poll, off the terminal."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        yield
-
-
-@contextlib.contextmanager
-def errors_as(kind: Callable[[str], PlatformError], subject: str) -> Iterator[None]:
-    """Turn what the SDK raises into one of this project's errors, with the platform's own code and message."""
-    try:
-        yield
-    except HttpResponseError as error:
-        code = error.error.code if error.error is not None else (error.status_code or "no answer")
-        message = error.error.message if error.error is not None else error.message
-        raise kind(f"{subject}: {message} ({code})") from error
-    except (AzureError, MlException) as error:
-        raise kind(f"{subject}: {error}") from error

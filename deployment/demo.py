@@ -20,7 +20,7 @@ from deployment.golden import read_artefacts
 from deployment.outcomes import EXIT_CLIENTS_FAILED, PlatformError
 from deployment.platform import Platform
 from deployment.release import Release, Result
-from deployment.releasing import Paths, git_sha, run_release, write_reports
+from deployment.releasing import Paths, git_sha, make_rollout, write_reports
 from deployment.scoring import ScoringClient
 from deployment.settings import ReleaseSettings, read_settings
 
@@ -131,7 +131,7 @@ def release_first(
     platform: Platform, settings: ReleaseSettings, release: Release, paths: Paths, display: LiveDisplay
 ) -> None:
     """Give the endpoint a live deployment to compare with."""
-    result = run_release(platform, settings, release, paths, display)
+    result = make_rollout(platform, settings, release, paths, display).promote()
     if result.outcome.exit_code:
         raise PlatformError(f"first release: {result.outcome}: {result.sentence}")
 
@@ -146,5 +146,5 @@ def release_candidate(
     bodies = [request.body for request in release.model.golden.requests]
     with ScoringClient(endpoint.scoring_uri, platform.endpoint_key()) as client:
         with BackgroundClient(client, bodies) as background:
-            result = run_release(platform, settings, release, paths, display)
+            result = make_rollout(platform, settings, release, paths, display).promote()
         return result, background

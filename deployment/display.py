@@ -7,7 +7,6 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from deployment.outcomes import Outcome
 from deployment.platform import describe_traffic
 from deployment.release import Result
 from load.measure import Progress as LoadProgress
@@ -74,7 +73,7 @@ def print_result(console: Console, result: Result, rows: dict[str, str]) -> None
         # Not a rich Table: that would break a long path in two, and nobody could click or copy it.
         console.print(f"  [dim]{label:<22}[/dim]", end=" ")
         console.print(value, markup=False)
-    colour = "green" if result.outcome is Outcome.PROMOTED else "red"
+    colour = "red" if result.outcome.exit_code else "green"
     console.print(f"\n[bold {colour}]{result.outcome.upper()}[/bold {colour}]", end=" ")
     console.print(result.sentence, markup=False)
     console.print(result.next_action, markup=False)

@@ -36,6 +36,16 @@ class Journal:
     traffic: Traffic = field(default_factory=dict)
     entries: list[JournalEntry] = field(default_factory=list)
 
+    def read_earlier(self) -> None:
+        """Take over what earlier processes of this release have written; lines that cannot be read are left out."""
+        with contextlib.suppress(OSError):
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    found = json.loads(line)
+                    at, traffic = datetime.fromisoformat(found["at"]), dict(found["traffic"])
+                    entry = JournalEntry(at, str(found["phase"]), str(found["event"]), traffic, found["verified"])
+                    self.entries.append(entry)
+
     def enter(self, phase: Phase, event: str, *, verified: bool | None = None) -> None:
         """Go on to the next phase, as the table of transitions allows, and record why."""
         if not may_follow(self.phase, phase):

@@ -6,7 +6,7 @@ from pathlib import Path
 from deployment.golden import ModelArtefacts
 from deployment.outcomes import Outcome
 from deployment.platform import Traffic
-from load.report_data import JournalEntry, SmokeCheck
+from load.report_data import ContainerLog, JournalEntry, PastRelease, SmokeCheck
 from load.verdict import Verdict
 
 
@@ -18,6 +18,7 @@ class Release:
     image: str
     model: ModelArtefacts
     git_sha: str
+    run_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,5 @@ class Result:
     verdict: Verdict | None
     journal: tuple[JournalEntry, ...]
     rows_path: Path | None
+    logs: tuple[ContainerLog, ...] = ()
+    history: tuple[PastRelease, ...] = ()

@@ -7,22 +7,15 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from deployment.golden import ModelArtefacts
+from deployment.evidence import Evidence
 from deployment.journal import Journal, Watcher
-from deployment.outcomes import Outcome, PlatformError
+from deployment.outcomes import Outcome
 from deployment.platform import Platform
 from deployment.release import Release, Result
-from deployment.rollback import NoSafeWayError, roll_back
 from deployment.rollout import Rollout
-from deployment.scoring import ScoringClient
 from deployment.settings import ReleaseSettings
-from deployment.split import SplitCheck
 from load.report import ReleaseReport, render_html, render_markdown
 from load.rows import read_rows
-
-ROWS_FILE = "rows.csv.gz"
-JOURNAL_FILE = "journal.jsonl"
-ROLLBACK_ROUTING_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -35,24 +28,31 @@ class Paths:
     deployment_file: Path = Path("deployment/deployment.yml")
     reports_dir: Path = Path("reports")
 
-    def folder_of(self, release: Release) -> Path:
+    def evidence_of(self, release_id: str) -> Evidence:
         """Return the folder of one release's journal, rows and reports."""
-        return self.reports_dir / release.release_id
+        return Evidence(self.reports_dir / release_id)
 
 
-def run_release(
-    platform: Platform, settings: ReleaseSettings, release: Release, paths: Paths, watcher: Watcher
-) -> Result:
-    """Take a release as far as it may go; its journal and rows are kept in the folder of its reports."""
-    folder = paths.folder_of(release)
-    folder.mkdir(parents=True, exist_ok=True)
-    journal = Journal(folder / JOURNAL_FILE, watcher)
-    return Rollout(platform, settings, release, journal, folder / ROWS_FILE).promote()
+def make_rollout(
+    platform: Platform,
+    settings: ReleaseSettings,
+    release: Release,
+    paths: Paths,
+    watcher: Watcher,
+    *,
+    drill: bool | None = None,
+) -> Rollout:
+    """Return a release that has not begun, or goes on; its journal and rows are kept in the folder of its reports."""
+    evidence = paths.evidence_of(release.release_id)
+    journal = Journal(evidence.journal_path, watcher)
+    journal.read_earlier()
+    return Rollout(platform, settings, release, journal, evidence, drill=drill)
 
 
 def write_reports(result: Result, release: Release, paths: Paths, facts: Mapping[str, str]) -> dict[str, str]:
     """Write report.html and its Markdown twin; return what to show of them: label -> path."""
-    folder = paths.folder_of(release)
+    folder = paths.evidence_of(release.release_id).folder
+    folder.mkdir(parents=True, exist_ok=True)
     report = make_report(result, release, paths, facts)
     html, markdown = folder / "report.html", folder / "report.md"
     html.write_text(render_html(report), encoding="utf-8")
@@ -67,7 +67,7 @@ def make_report(result: Result, release: Release, paths: Paths, facts: Mapping[s
         replay = f"python -m load gate {result.rows_path} {paths.settings_file}{of_profile}"
     return ReleaseReport(
         outcome=result.outcome.upper(),
-        good=result.outcome is Outcome.PROMOTED,
+        good=result.outcome in {Outcome.PROMOTED, Outcome.PASSED},
         sentence=result.sentence,
         next_action=result.next_action,
         endpoint=result.endpoint,
@@ -84,25 +84,14 @@ def make_report(result: Result, release: Release, paths: Paths, facts: Mapping[s
             "model": f"{release.model.name} {release.model.version}",
             "image": release.image,
             "commit": release.git_sha,
+            **({"run": release.run_url} if release.run_url else {}),
             "azure-ai-ml": version("azure-ai-ml"),
             "Locust": version("locust"),
         },
         replay_command=replay,
+        logs=result.logs,
+        history=result.history,
     )
-
-
-def go_back(platform: Platform, model: ModelArtefacts, name: str) -> SplitCheck:
-    """Give one deployment all traffic, if it is healthy; raises PlatformError where it is not."""
-    endpoint = platform.observe()
-    if endpoint is None:
-        raise PlatformError("endpoint: it does not exist, so there is nothing to roll back")
-    with ScoringClient(endpoint.scoring_uri, platform.endpoint_key()) as client:
-        try:
-            return roll_back(
-                platform, client, model.golden, target={name: 100}, routing_timeout_s=ROLLBACK_ROUTING_TIMEOUT_S
-            )
-        except NoSafeWayError as error:
-            raise PlatformError(f"rollback: {error}; nothing was changed") from error
 
 
 def git_sha() -> str:

@@ -1,71 +1,68 @@
 """The way back: one idempotent call without a gate, never towards a deployment that cannot take the traffic."""
 
-from collections.abc import Callable
-from threading import Event
-from typing import TypeVar
+from dataclasses import dataclass
 
-from deployment.golden import GoldenRequests
-from deployment.outcomes import PlatformError
-from deployment.platform import Endpoint, Platform, Traffic
-from deployment.scoring import ScoringClient
+from deployment.candidate import look_until
+from deployment.hold import Hold
+from deployment.outcomes import ConflictError, PlatformError
+from deployment.patience import PatientPlatform
+from deployment.phases import Phase
+from deployment.platform import Endpoint, Platform, Routing, require
+from deployment.scoring import Ask
 from deployment.split import SplitCheck, probe, wait_until_routed
 
-Returned = TypeVar("Returned")
-
-# More patient than anything else in a release: about a minute and a half of refusals.
-ATTEMPTS = 8
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
 PROBES = 40
+# A deployment that answers within this time can take the traffic; one refusal may be a full queue's.
+HEALTHY_WITHIN_S = 3.0
 
 
 class NoSafeWayError(Exception):
     """Nobody is known to be able to take the traffic; whoever serves must go on serving."""
 
 
-def roll_back(
-    platform: Platform, client: ScoringClient, golden: GoldenRequests, *, target: Traffic, routing_timeout_s: float
-) -> SplitCheck:
-    """Give the endpoint the `target` traffic and see it routed.
+@dataclass(frozen=True)
+class WayBack:
+    """How to go back: the platform itself, how long to insist, and what to ask for a sign of life."""
 
-    An empty target (what a first release started from) takes all traffic away. Raises NoSafeWayError if a deployment
-    of the target cannot take traffic, or if the platform refuses every attempt.
-    """
-    refuse_if_sick(require(persist(platform.observe)), client, golden, target)
-    persist(lambda: platform.set_traffic(target, expected=require(platform.observe()).traffic))
-    if not target:
-        return SplitCheck(fits=True, reason="nobody has traffic, as before", answered={}, failures=())
-    return wait_until_routed(lambda: probe(client, golden, PROBES), target, timeout_s=routing_timeout_s)
+    platform: Platform
+    ask: Ask
+    patience_s: float
+    routing_timeout_s: float
 
+    def walk(self, hold: Hold, target: Routing, phase: Phase = Phase.ROLLING_BACK) -> SplitCheck:
+        """Give the endpoint the `target` routing and see it routed.
 
-def refuse_if_sick(endpoint: Endpoint, client: ScoringClient, golden: GoldenRequests, target: Traffic) -> None:
-    """Raise NoSafeWayError unless every deployment of the target is provisioned and answers a request by name."""
-    for name in target:
-        deployment = endpoint.deployments.get(name)
-        if deployment is None or not deployment.is_healthy:
-            state = deployment.provisioning_state if deployment else "missing"
-            raise NoSafeWayError(f"{name} is {state} where Succeeded is needed")
-        answer = client.score(golden.requests[0].body, deployment=name)
-        if not answer.ok:
-            raise NoSafeWayError(f"{name} answers status {answer.status} where 200 is needed")
-
-
-def require(endpoint: Endpoint | None) -> Endpoint:
-    if endpoint is None:
-        raise NoSafeWayError("the endpoint does not exist any more")
-    return endpoint
-
-
-def persist(call: Callable[[], Returned]) -> Returned:
-    """Repeat a call that the platform refuses."""
-    pause_s = FIRST_PAUSE_S
-    for _ in range(ATTEMPTS - 1):
+        An empty target (what a first release started from) takes all traffic away. Raises NoSafeWayError if a
+        deployment of the target cannot take traffic, or if the platform refuses for as long as it is asked, and
+        ConflictError if somebody else has changed the endpoint.
+        """
+        patient = PatientPlatform(self.platform, self.patience_s)
         try:
-            return call()
-        except PlatformError:
-            Event().wait(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-    try:
-        return call()
-    except PlatformError as error:
-        raise NoSafeWayError(f"the platform refused {ATTEMPTS} times: {error}") from error
+            self.refuse_if_sick(require(patient.observe()), target)
+            hold.write(phase, target, platform=patient)
+        except ConflictError:
+            raise
+        except PlatformError as error:
+            raise NoSafeWayError(f"the platform refused for {self.patience_s:g} s: {error}") from error
+        if not target.traffic:
+            return SplitCheck(fits=True, reason="nobody has traffic, as before", answered={}, failures=())
+        return wait_until_routed(
+            lambda: probe(self.ask, PROBES), target.traffic, timeout_s=self.routing_timeout_s, forgive_failures=True
+        )
+
+    def refuse_if_sick(self, endpoint: Endpoint, target: Routing) -> None:
+        """Raise NoSafeWayError unless every deployment of the target is provisioned and answers a request by name."""
+        for name in target.traffic:
+            deployment = endpoint.deployments.get(name)
+            if deployment is None or not deployment.is_healthy:
+                state = deployment.provisioning_state if deployment else "missing"
+                raise NoSafeWayError(f"{name} is {state} where Succeeded is needed")
+            self.wait_for_sign_of_life(name)
+
+    def wait_for_sign_of_life(self, name: str) -> None:
+        look_until(
+            lambda: self.ask(name),
+            lambda answer: answer.ok,
+            timeout_s=HEALTHY_WITHIN_S,
+            overdue=lambda answer: NoSafeWayError(f"{name} answers status {answer.status} where 200 is needed"),
+        )

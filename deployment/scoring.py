@@ -6,12 +6,17 @@ deployment too (azure-ai-ml 1.35.2), and it repeats a POST that was answered wit
 
 import os
 import ssl
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
 import certifi
 import httpx
+
+from deployment.outcomes import PlatformError
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
 # What the endpoint itself waits for a container (request_timeout_ms) and a margin for the way there and back.
@@ -32,11 +37,20 @@ class Answer:
         return self.status == httpx.codes.OK
 
 
-class ScoringClient:
-    """A client of one endpoint's scoring URI, safe to use from several threads."""
+# Something to ask of a deployment by name, or (None) of whom the endpoint's traffic chooses.
+Ask = Callable[[str | None], Answer]
 
-    def __init__(self, scoring_uri: str, key: str) -> None:
+
+class ScoringClient:
+    """A client of one endpoint's scoring URI, safe to use from several threads.
+
+    Where the key is refused, `new_key` is asked once for another: keys may be rotated while a release runs.
+    """
+
+    def __init__(self, scoring_uri: str, key: str, *, new_key: Callable[[], str] | None = None) -> None:
         self._scoring_uri = scoring_uri
+        self._new_key = new_key
+        self._renewing = Lock()
         self._client = httpx.Client(
             headers={"authorization": f"Bearer {key}"},
             timeout=TIMEOUT_S,
@@ -54,9 +68,18 @@ class ScoringClient:
 
     def score(self, body: Any, *, deployment: str | None = None) -> Answer:
         """Send one request, to `deployment` by name or, without a name, to whom the endpoint's traffic sends it."""
+        return self._send("POST", self._scoring_uri, deployment, json=body)
+
+    def ping(self, deployment: str | None = None) -> Answer:
+        """Ask the container's root route, which its probes ask too: for whoever has no golden requests at hand."""
+        return self._send("GET", self._scoring_uri.rpartition("/")[0] + "/", deployment)
+
+    def _send(self, method: str, url: str, deployment: str | None, **content: Any) -> Answer:
         headers = {DEPLOYMENT_HEADER: deployment} if deployment else {}
         try:
-            response = self._client.post(self._scoring_uri, json=body, headers=headers)
+            response = self._client.request(method, url, headers=headers, **content)
+            if response.status_code == httpx.codes.UNAUTHORIZED and self._renew(response.request):
+                response = self._client.request(method, url, headers=headers, **content)
         except httpx.HTTPError as error:
             return Answer(0, "", f"{type(error).__name__}: {error}", "")
         return Answer(
@@ -65,6 +88,24 @@ class ScoringClient:
             body=decode(response),
             request_id=response.headers.get("x-request-id", ""),
         )
+
+    def _renew(self, refused: httpx.Request) -> bool:
+        """Fetch another key, unless another thread has done that since the request was sent."""
+        if self._new_key is None:
+            return False
+        with self._renewing:
+            if refused.headers["authorization"] == self._client.headers["authorization"]:
+                try:
+                    self._client.headers["authorization"] = f"Bearer {self._new_key()}"
+                except PlatformError:
+                    return False
+        return True
+
+
+def asking(client: ScoringClient, bodies: Sequence[Any]) -> Ask:
+    """Return what asks for a score, with each body in turn."""
+    turn = count()
+    return lambda deployment: client.score(bodies[next(turn) % len(bodies)], deployment=deployment)
 
 
 def decode(response: httpx.Response) -> Any:

@@ -1,6 +1,7 @@
 """deployment/release.toml: what a fork edits, validated before anything is touched."""
 
 import tomllib
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -28,11 +29,75 @@ class ShiftSettings(BaseModel):
     )
     routing_timeout_s: float = Field(gt=0, le=1800, description="How long a split may take to show in the answers.")
     bake_s: float = Field(ge=0, le=3600, description="How long each step is watched before the next one.")
+    bake_rate_pairs_per_s: float = Field(
+        3.0, gt=0, le=20, description="How often, while a step is watched, live and candidate are asked the same."
+    )
+    mirror_percent: int = Field(
+        0, ge=0, le=50, description="Share of live's requests that are copied to the candidate before the first step."
+    )
+    mirror_s: float = Field(60.0, ge=0, le=3600, description="How long requests are mirrored.")
+    drill: bool = Field(
+        default=True, description="Whether the way back is walked once before the candidate has any traffic."
+    )
 
     @model_validator(mode="after")
     def steps_rise_to_100(self) -> Self:
         if list(self.steps_percent) != sorted(set(self.steps_percent)) or self.steps_percent[-1] != 100:  # noqa: PLR2004 - percent
             raise ValueError(f"steps_percent must rise and end at 100, not {list(self.steps_percent)}")
+        return self
+
+
+class Afterwards(StrEnum):
+    """What becomes of the deployment that was live, once its soak is over."""
+
+    DELETE = "delete"
+    SCALE = "scale"
+
+
+class SoakSettings(BaseModel):
+    """How long the way back stays open after a promotion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    duration_s: float = Field(
+        3600.0, ge=0, le=1_209_600, description="How long the deployment that was live stays warm at 0 %."
+    )
+    afterwards: Afterwards = Field(
+        Afterwards.DELETE, description="Whether `finish` deletes it, or scales it down to `instances`."
+    )
+    instances: int = Field(1, ge=1, le=50, description="To how many instances `finish` scales it down.")
+
+
+class PlatformSettings(BaseModel):
+    """How long the platform is waited for, and how long an endpoint is held."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    provisioning_timeout_s: float = Field(
+        3600.0, gt=0, le=21_600, description="How long a deployment may take to become ready."
+    )
+    operation_timeout_s: float = Field(
+        600.0, gt=0, le=3600, description="How long a change of traffic or a deletion may take."
+    )
+    patience_s: float = Field(
+        120.0, gt=0, le=3600, description="How long a call is repeated that the platform refuses for now."
+    )
+    rollback_patience_s: float = Field(
+        900.0, gt=0, le=7200, description="The same on the way back; at least as long as patience_s."
+    )
+    lease_s: float = Field(
+        7200.0,
+        ge=60,
+        le=172_800,
+        description="How long a release that has gone silent keeps others from the endpoint.",
+    )
+
+    @model_validator(mode="after")
+    def the_way_back_is_more_patient(self) -> Self:
+        if self.rollback_patience_s < self.patience_s:
+            raise ValueError(
+                f"rollback_patience_s ({self.rollback_patience_s:g}) must be at least patience_s ({self.patience_s:g})"
+            )
         return self
 
 
@@ -44,10 +109,12 @@ class ReleaseSettings(BaseModel):
     shift: ShiftSettings
     load: LoadSettings
     gate: GatePolicy
+    soak: SoakSettings = SoakSettings()
+    platform: PlatformSettings = PlatformSettings()
 
 
 def read_settings(path: Path, *, profile: str | None = None) -> ReleaseSettings:
-    """Read the settings with [profiles.<profile>.*] laid over [shift], [load] and [gate].
+    """Read the settings with [profiles.<profile>.*] laid over the file's own tables.
 
     Raises BadInputError naming the file, the key, the value and what is allowed.
     """

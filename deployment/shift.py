@@ -1,22 +1,26 @@
 """Traffic in steps, each verified and watched, and back at the first breach."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from threading import Event
 from time import monotonic
 
+from deployment.bake import watch
+from deployment.candidate import look_until
 from deployment.golden import GoldenRequests
+from deployment.hold import Hold
 from deployment.journal import Journal
-from deployment.outcomes import Breach, Outcome, ReleaseError, TrafficConflictError
+from deployment.outcomes import Breach, ConflictError, Outcome, PlatformError, ReleaseError
 from deployment.phases import Phase
-from deployment.platform import Platform, Traffic, describe_traffic
-from deployment.rollback import NoSafeWayError, roll_back
-from deployment.scoring import ScoringClient
-from deployment.settings import ShiftSettings
+from deployment.platform import Platform, Routing, require
+from deployment.rollback import NoSafeWayError, WayBack
+from deployment.scoring import ScoringClient, asking
+from deployment.settings import ReleaseSettings
+from deployment.signals import undisturbed
 from deployment.split import SplitCheck, probe, wait_until_routed
 
-WATCH_INTERVAL_S = 0.2
+SEEN_WITHIN_S = 3.0
+LOOK_AT_IT = "Look at the endpoint now: `python -m deployment status`; then `resume` or `abort`."
 
 
 @dataclass(frozen=True)
@@ -25,101 +29,170 @@ class Shift:
 
     platform: Platform
     client: ScoringClient
+    hold: Hold
     journal: Journal
-    settings: ShiftSettings
+    settings: ReleaseSettings
     golden: GoldenRequests
     live: str | None
     candidate: str
-    traffic_before: Traffic
+    drill: bool = True
+
+    @property
+    def before(self) -> Routing:
+        """What live had, and has again after the way back."""
+        return Routing({self.live: 100} if self.live else {})
 
     def run(self) -> None:
         """Give the candidate all traffic, or raise Breach with the traffic back where it was (or frozen)."""
+        if self.journal.phase is Phase.PASSED and self.drill:
+            self.walk_the_way_back_once()
         with self.taking_it_back():
-            for percent in self.settings.steps_percent if self.live else (100,):
+            if self.journal.phase is not Phase.SHIFTING and self.live and self.settings.shift.mirror_percent:
+                self.mirror(self.live)
+            for percent in self.steps_ahead():
                 self.step(percent)
-        self.journal.enter(Phase.PROMOTED, f"{self.candidate} has all traffic")
+            self.journal.enter(Phase.PROMOTED, f"{self.candidate} has all traffic")
+
+    def steps_ahead(self) -> tuple[int, ...]:
+        """Return the steps from the one that the endpoint is at, which is verified and watched again."""
+        reached = self.hold.routing.traffic.get(self.candidate, 0)
+        steps = self.settings.shift.steps_percent if self.live else (100,)
+        return tuple(percent for percent in steps if percent >= reached)
+
+    def walk_the_way_back_once(self) -> None:
+        """Prove, before the candidate has any traffic, that the way back is open."""
+        self.journal.watcher.started("drill: the way back")
+        started_s = monotonic()
+        try:
+            check = self.way_back().walk(self.hold, self.before, Phase.PASSED)
+        except NoSafeWayError as error:
+            raise self.no_way_back(str(error)) from error
+        if not check.fits:
+            raise self.no_way_back(check.reason)
+        self.journal.record(f"drill: the way back took {monotonic() - started_s:.1f} s: {check.reason}", verified=True)
+
+    def no_way_back(self, why: str) -> Breach:
+        return Breach(
+            Outcome.PLATFORM_ERROR,
+            f"The way back is not open, so the candidate gets no traffic: {why}.",
+            "Mend that, or wait until it is over, then release again.",
+        )
+
+    def mirror(self, live: str) -> None:
+        """Copy a share of live's requests to the candidate; nobody waits for what it answers to them."""
+        percent, duration_s = self.settings.shift.mirror_percent, self.settings.shift.mirror_s
+        self.journal.watcher.started(f"mirror: {percent} % of the requests to {live} are copied to {self.candidate}")
+        self.route(Routing({live: 100}, {self.candidate: percent}))
+        self.refuse_unless_seen()
+        self.watch_it("while it was mirrored to", duration_s)
 
     def step(self, percent: int) -> None:
         """Give the candidate `percent` of the traffic, see it routed, and watch it."""
-        before, wanted = self.journal.traffic, share(self.live, self.candidate, percent)
-        self.journal.watcher.started(f"shift: {describe_traffic(wanted)}")
-        self.journal.traffic = wanted
-        self.journal.enter(Phase.SHIFTING, f"setting {describe_traffic(wanted)}")
-        self.platform.set_traffic(wanted, expected=before)
+        wanted = share(self.live, self.candidate, percent)
+        self.journal.watcher.started(f"shift: {wanted}")
+        self.route(wanted)
         check = self.verify(wanted)
         self.journal.record(check.reason, verified=check.fits)
         if not check.fits:
-            raise breach_at(percent, check.reason)
-        self.watch(percent)
+            raise breach(f"at {percent} % traffic", check.reason)
+        self.watch_it(f"at {percent} % traffic", self.settings.shift.bake_s)
 
-    def verify(self, wanted: Traffic) -> SplitCheck:
+    def route(self, wanted: Routing) -> None:
+        self.journal.traffic = wanted.traffic
+        self.journal.enter(Phase.SHIFTING, f"setting {wanted}")
+        self.hold.write(Phase.SHIFTING, wanted)
+
+    def verify(self, wanted: Routing) -> SplitCheck:
         """See the split in the control plane, then in who answers."""
-        endpoint = self.platform.observe()
-        if endpoint is None or endpoint.traffic != wanted:
-            seen = describe_traffic(endpoint.traffic) if endpoint else "no endpoint"
-            reason = f"the control plane shows {seen} where {describe_traffic(wanted)} was set"
-            return SplitCheck(fits=False, reason=reason, answered={}, failures=())
+        self.refuse_unless_seen()
+        ask = asking(self.client, [request.body for request in self.golden.requests])
         return wait_until_routed(
-            lambda: probe(self.client, self.golden, self.settings.probes_per_step),
-            wanted,
-            timeout_s=self.settings.routing_timeout_s,
+            lambda: probe(ask, self.settings.shift.probes_per_step),
+            wanted.traffic,
+            timeout_s=self.settings.shift.routing_timeout_s,
         )
 
-    def watch(self, percent: int) -> None:
-        """Look at the candidate's golden answers and at the endpoint's own route until the step's time is over."""
-        if not self.settings.bake_s:
+    def refuse_unless_seen(self) -> None:
+        """Raise ConflictError unless the control plane shows what was set."""
+        look_until(
+            lambda: require(self.hold.platform.observe()).routing,
+            lambda found: found == self.hold.routing,
+            timeout_s=SEEN_WITHIN_S,
+            overdue=lambda found: ConflictError(
+                f"endpoint: the control plane shows {found} where {self.hold.routing} was set; somebody else has "
+                "changed it, so nothing more is done: `python -m deployment status`"
+            ),
+        )
+
+    def watch_it(self, when: str, duration_s: float) -> None:
+        if not duration_s:
             return
-        until_s = monotonic() + self.settings.bake_s
-        looks = 0
-        while monotonic() < until_s:
-            request = self.golden.requests[looks % len(self.golden.requests)]
-            if mismatch := self.golden.mismatch(request, self.client.score(request.body, deployment=self.candidate)):
-                raise breach_at(percent, f"{self.candidate} answered {request.id} with {mismatch}")
-            unnamed = self.client.score(request.body)
-            if not unnamed.ok:
-                raise breach_at(percent, f"the endpoint answered a client with status {unnamed.status}")
-            looks += 1
-            Event().wait(WATCH_INTERVAL_S)
-        self.journal.record(f"watched for {self.settings.bake_s:g} s, {looks} looks: no breach")
+        watched = watch(
+            self.client,
+            self.golden,
+            live=self.live,
+            candidate=self.candidate,
+            duration_s=duration_s,
+            settings=self.settings.shift,
+            policy=self.settings.gate,
+        )
+        if not watched.fits:
+            raise breach(when, watched.reason)
+        self.journal.record(watched.reason)
 
     @contextmanager
     def taking_it_back(self) -> Iterator[None]:
         """Whatever ends the block early, a breach, an error or a signal: the traffic goes back to where it was."""
         try:
             yield
-        except TrafficConflictError as error:
+        except ConflictError as error:
             raise self.freeze(str(error)) from error
         except BaseException as error:  # a fault of any kind, the SDK's and our own too, must not leave the split
             raise self.go_back(reason_of(error)) from error
 
     def go_back(self, why: str) -> Breach:
-        self.journal.watcher.started("rolling back")
-        try:
-            check = roll_back(
-                self.platform,
-                self.client,
-                self.golden,
-                target=self.traffic_before,
-                routing_timeout_s=self.settings.routing_timeout_s,
-            )
-        except NoSafeWayError as error:
-            return self.freeze(f"{why} And there is no safe way back: {error}.")
-        self.journal.traffic = self.traffic_before
-        if not check.fits:
-            return self.freeze(f"{why} The traffic was set back, but the answers do not show it: {check.reason}.")
-        self.journal.enter(Phase.ROLLED_BACK, check.reason, verified=check.fits)
+        """Walk the way back and return how that ended."""
+        with undisturbed(self.journal.watcher.started):
+            self.journal.enter(Phase.ROLLING_BACK, why)
+            self.journal.watcher.started("rolling back")
+            try:
+                check = self.way_back().walk(self.hold, self.before)
+            except ConflictError as error:
+                return self.freeze(f"{why} And somebody else has changed the endpoint: {error}")
+            except NoSafeWayError as error:
+                return self.freeze_and_say_so(f"{why} And there is no safe way back: {error}.")
+            self.journal.traffic = self.before.traffic
+            if not check.fits:
+                return self.freeze_and_say_so(
+                    f"{why} The traffic was set back, but the answers do not show it: {check.reason}."
+                )
+            self.journal.enter(Phase.ROLLED_BACK, check.reason, verified=check.fits)
         return Breach(Outcome.ROLLED_BACK, why, "Live has all traffic again. Mend what broke, then release again.")
+
+    def way_back(self) -> WayBack:
+        return WayBack(
+            self.platform,
+            asking(self.client, [request.body for request in self.golden.requests]),
+            self.settings.platform.rollback_patience_s,
+            self.settings.shift.routing_timeout_s,
+        )
+
+    def freeze_and_say_so(self, why: str) -> Breach:
+        """Freeze, and leave the word on the endpoint, where it is ours and takes it."""
+        with suppress(PlatformError):
+            self.hold.write(Phase.FROZEN)
+        return self.freeze(why)
 
     def freeze(self, why: str) -> Breach:
         """Touch nothing more: whoever serves goes on serving, and a person has to look."""
         self.journal.enter(Phase.FROZEN, why)
-        return Breach(Outcome.FROZEN, why, "Look at the endpoint now: `python -m deployment status`.")
+        return Breach(Outcome.FROZEN, why, LOOK_AT_IT)
 
 
-def share(live: str | None, candidate: str, percent: int) -> Traffic:
+def share(live: str | None, candidate: str, percent: int) -> Routing:
     """Return the split that gives the candidate `percent` and live the rest."""
     rest = {live: 100 - percent} if live and percent < 100 else {}  # noqa: PLR2004 - percent
-    return {**rest, candidate: percent}
+    return Routing({**rest, candidate: percent})
 
 
 def reason_of(error: BaseException) -> str:
@@ -130,5 +203,5 @@ def reason_of(error: BaseException) -> str:
     return f"The release broke off: {type(error).__name__}: {error}."
 
 
-def breach_at(percent: int, reason: str) -> Breach:
-    return Breach(Outcome.ROLLED_BACK, f"Breach at {percent} % traffic: {reason}.", "")
+def breach(when: str, reason: str) -> Breach:
+    return Breach(Outcome.ROLLED_BACK, f"Breach {when}: {reason}.", "")

@@ -6,12 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from itertools import cycle, islice
 
-from deployment.golden import GoldenRequests
 from deployment.platform import Traffic
-from deployment.scoring import Answer, ScoringClient
+from deployment.scoring import Answer, Ask
 
 # Two-sided chance of refusing a split that is as set; one in a million for each share that is looked at.
 FALSE_ALARM_PROBABILITY = 1e-6
@@ -28,11 +25,10 @@ class SplitCheck:
     failures: tuple[Answer, ...]
 
 
-def probe(client: ScoringClient, golden: GoldenRequests, probes: int) -> tuple[Answer, ...]:
-    """Send `probes` golden requests without a deployment header, as any client would."""
-    bodies = islice(cycle(request.body for request in golden.requests), probes)
+def probe(ask: Ask, probes: int) -> tuple[Answer, ...]:
+    """Ask `probes` times without a deployment header, as any client would."""
     with ThreadPoolExecutor(PARALLEL_PROBES) as pool:
-        return tuple(pool.map(partial(client.score, deployment=None), bodies))
+        return tuple(pool.map(ask, [None] * probes))
 
 
 def compare(answers: tuple[Answer, ...], traffic: Traffic) -> SplitCheck:
@@ -58,13 +54,17 @@ def wait_until_routed(
     traffic: Traffic,
     *,
     timeout_s: float,
+    forgive_failures: bool = False,
     now_s: Callable[[], float] = time.monotonic,
 ) -> SplitCheck:
-    """Probe until the split fits, a probe fails, or `timeout_s` is over; return the last look."""
+    """Probe until the split fits, a probe fails, or `timeout_s` is over; return the last look.
+
+    On the way back failures are forgiven until the time is over: they are what it leads away from.
+    """
     deadline_s = now_s() + timeout_s
     while True:
         check = compare(send_probes(), traffic)
-        if check.fits or check.failures or now_s() >= deadline_s:
+        if check.fits or (check.failures and not forgive_failures) or now_s() >= deadline_s:
             return check
 
 

@@ -10,6 +10,7 @@ import httpx
 from pydantic import TypeAdapter
 
 from deployment.emulator.calls import Call
+from deployment.emulator.entities import Workspace
 from deployment.emulator.faults import ControlFault, DataFault, Fault
 
 TIMEOUT_S = 30.0
@@ -89,6 +90,16 @@ class EmulatorControl:
     def kill_instance(self, endpoint: str, deployment: str, instance: int = 0) -> None:
         """End one instance as a crash would."""
         self._ask("POST", "kill", json={"endpoint": endpoint, "deployment": deployment, "instance": instance})
+
+    def arm(self, path: str) -> dict[str, Any]:
+        """Answer a resource of the workspace as the control plane has it; empty where it does not exist."""
+        answer = self._http.get(f"{Workspace().arm_id}/{path}")
+        return {} if answer.status_code == httpx.codes.NOT_FOUND else dict(answer.raise_for_status().json())
+
+    def key(self, endpoint: str) -> str:
+        """Answer an endpoint's key."""
+        answer = self._http.post(f"{Workspace().arm_id}/onlineEndpoints/{endpoint}/listKeys")
+        return str(answer.raise_for_status().json()["primaryKey"])
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         answer = self._http.request(method, f"/_emulator/{path}", **options)

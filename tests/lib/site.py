@@ -28,6 +28,11 @@ ENDPOINT = "diabetes"
 COMMAND_TIMEOUT_S = 200.0
 # The demo's settings, shorter still.
 PROFILE = """
+[profiles.{name}.platform]
+patience_s = 20
+rollback_patience_s = 30
+operation_timeout_s = 30
+provisioning_timeout_s = 60
 [profiles.{name}.shift]
 bake_s = {bake_s}
 [profiles.{name}.load]

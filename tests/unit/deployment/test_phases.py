@@ -24,9 +24,12 @@ def test_every_phase_can_be_reached() -> None:
 
 def test_no_traffic_moves_without_the_golden_requests_having_been_answered() -> None:
     before_shifting = {phase for phase in Phase if may_follow(phase, Phase.SHIFTING)}
-    assert before_shifting == {Phase.SMOKED, Phase.PASSED, Phase.SHIFTING}
+    assert before_shifting == {Phase.PASSED, Phase.SHIFTING}
+    before_passing = {phase for phase in Phase if may_follow(phase, Phase.PASSED)}
+    assert before_passing == {Phase.MEASURED}
+    assert {phase for phase in Phase if may_follow(phase, Phase.MEASURED)} == {Phase.SMOKED}
 
 
 def test_a_refusal_is_only_possible_before_traffic_has_moved() -> None:
     assert not may_follow(Phase.SHIFTING, Phase.REFUSED)
-    assert may_follow(Phase.SHIFTING, Phase.ROLLED_BACK)
+    assert may_follow(Phase.SHIFTING, Phase.ROLLING_BACK)

@@ -2,27 +2,36 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from deployment import rollback
-from deployment.outcomes import Breach, Outcome, PlatformError
+from deployment import rollback, shift
+from deployment.outcomes import Breach, Outcome, PlatformError, TransientError
 from deployment.phases import Phase
-from deployment.platform import Deployment, Endpoint, Traffic
-from deployment.settings import ShiftSettings
+from deployment.platform import Deployment, Endpoint, Routing, Traffic
+from deployment.settings import PlatformSettings, ReleaseSettings, ShiftSettings
 from deployment.shift import Shift
-from tests.lib.release_fakes import GOLDEN, FakePlatform, FakeScoring, colour, make_journal
+from load.settings import GatePolicy, LoadSettings
+from tests.lib.release_fakes import GOLDEN, FakePlatform, FakeScoring, colour, make_hold, make_journal, make_record
 
 pytestmark = pytest.mark.unit
 
-SETTINGS = ShiftSettings(steps_percent=(10, 50, 100), probes_per_step=200, routing_timeout_s=0.1, bake_s=0.01)
+STEPS = ShiftSettings(steps_percent=(10, 50, 100), probes_per_step=200, routing_timeout_s=0.1, bake_s=0.01, drill=False)
+SETTINGS = ReleaseSettings(
+    shift=STEPS,
+    load=LoadSettings(),
+    gate=GatePolicy(),
+    platform=PlatformSettings(patience_s=1, rollback_patience_s=5),
+)
 BLUE_LIVE: Traffic = {"blue": 100}
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollback, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(rollback, "HEALTHY_WITHIN_S", 0.0)
+    monkeypatch.setattr(shift, "SEEN_WITHIN_S", 0.0)
 
 
 def endpoint(traffic: Traffic, blue: Deployment | None = None) -> Endpoint:
@@ -36,17 +45,20 @@ def make_shift(
     *,
     client: Callable[[FakePlatform], FakeScoring] = FakeScoring,
     live: str | None = "blue",
+    settings: ReleaseSettings = SETTINGS,
+    drill: bool = False,
 ) -> Shift:
-    traffic = platform.there().traffic
+    there = platform.there()
     return Shift(
         platform=platform,
         client=client(platform),
-        journal=make_journal(folder, Phase.PASSED if live else Phase.SMOKED, traffic),
-        settings=SETTINGS,
+        hold=make_hold(platform, there, make_record(Phase.PASSED, live=live or "", routing=there.routing)),
+        journal=make_journal(folder, Phase.PASSED, there.traffic),
+        settings=settings,
         golden=GOLDEN,
         live=live,
         candidate="green",
-        traffic_before=traffic,
+        drill=drill,
     )
 
 
@@ -96,11 +108,11 @@ def test_a_split_that_is_set_but_not_routed_is_taken_back(tmp_path: Path) -> Non
     assert platform.there().traffic == BLUE_LIVE
 
 
-def refuse_once(percent: int, error: BaseException) -> Callable[[Traffic], None]:
+def refuse_once(percent: int, error: BaseException) -> Callable[[Routing], None]:
     left = [error]
 
-    def refuse(traffic: Traffic) -> None:
-        if left and traffic.get("green") == percent:
+    def refuse(routing: Routing) -> None:
+        if left and routing.traffic.get("green") == percent:
             raise left.pop()
 
     return refuse
@@ -112,7 +124,7 @@ def refuse_once(percent: int, error: BaseException) -> Callable[[Traffic], None]
     ids=repr,
 )
 def test_an_error_or_a_signal_in_the_middle_takes_everything_back(tmp_path: Path, error: BaseException) -> None:
-    platform = FakePlatform(endpoint(BLUE_LIVE), before_traffic=refuse_once(50, error))
+    platform = FakePlatform(endpoint(BLUE_LIVE), before_write=refuse_once(50, error))
     shift = make_shift(tmp_path, platform)
     with pytest.raises(Breach) as breach:
         shift.run()
@@ -121,13 +133,13 @@ def test_an_error_or_a_signal_in_the_middle_takes_everything_back(tmp_path: Path
 
 
 def test_the_way_back_is_tried_again_when_the_platform_refuses(tmp_path: Path) -> None:
-    refusals = iter([PlatformError("409"), PlatformError("429"), PlatformError("503")])
+    refusals = iter([TransientError("409"), TransientError("429"), TransientError("503")])
 
-    def refuse_thrice(traffic: Traffic) -> None:
-        if traffic == BLUE_LIVE and (refusal := next(refusals, None)):
+    def refuse_thrice(routing: Routing) -> None:
+        if routing.traffic == BLUE_LIVE and (refusal := next(refusals, None)):
             raise refusal
 
-    platform = FakePlatform(endpoint(BLUE_LIVE), before_traffic=refuse_thrice)
+    platform = FakePlatform(endpoint(BLUE_LIVE), before_write=refuse_thrice)
     with pytest.raises(Breach) as breach:
         make_shift(tmp_path, platform, client=lambda there: FakeScoring(there, failing=("green",))).run()
     assert breach.value.outcome is Outcome.ROLLED_BACK
@@ -166,12 +178,14 @@ def test_traffic_that_somebody_else_has_changed_is_left_as_they_set_it(tmp_path:
     platform = FakePlatform(endpoint(BLUE_LIVE))
     theirs = {"blue": 70, "green": 30}
 
-    def interfere(traffic: Traffic) -> None:
-        if traffic.get("green") == 50:
-            platform.endpoint = endpoint(theirs)
+    def interfere(routing: Routing) -> None:
+        if routing.traffic.get("green") == 50:
+            platform.endpoint = replace(platform.there(), traffic=theirs)
 
-    platform.before_traffic = interfere
-    with pytest.raises(Breach, match="'blue': 70, 'green': 30") as breach:
+    platform.before_write = interfere
+    with pytest.raises(
+        Breach, match="traffic is blue 70 %, green 30 % where this release left blue 90 %, green 10 %"
+    ) as breach:
         make_shift(tmp_path, platform).run()
     assert breach.value.outcome is Outcome.FROZEN
     assert platform.there().traffic == theirs

@@ -1,0 +1,80 @@
+"""What is left to do once a release has ended: close the way back, or take everything down."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from deployment.hold import Hold
+from deployment.outcomes import BadInputError
+from deployment.patience import PatientPlatform
+from deployment.phases import Phase
+from deployment.platform import Endpoint, require
+from deployment.record import Record, new_holder, read_record, stamp, utc_now
+from deployment.settings import Afterwards, ReleaseSettings
+from deployment.taking import observe_settled
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Aftercare:
+    """What `finish` and `teardown` need; `say` is told of each thing done."""
+
+    platform: PatientPlatform
+    settings: ReleaseSettings
+    say: Say
+    now: Callable[[], datetime] = utc_now
+
+    def finish(self, *, at_once: bool) -> None:
+        """Delete, or scale down, every deployment that has no traffic and need not be kept; may be repeated.
+
+        Raises BadInputError while a release is under way. Without `at_once` the time of a kept deployment is awaited
+        by leaving it as it is.
+        """
+        endpoint = require(observe_settled(self.platform, self.settings.platform))
+        record = read_record(endpoint.tags)
+        self.refuse_if_under_way(endpoint, record)
+        if record is not None and record.keeps_warm(self.now()) and not at_once:
+            self.say(f"{record.kept} stays warm until {stamp_of(record)}, the way back of release {record.release_id}")
+            return
+        for name in sorted(set(endpoint.deployments) - set(endpoint.traffic)):
+            self.retire(endpoint, name)
+        if record is not None and record.phase is Phase.PROMOTED:
+            self.close(endpoint, record)
+        self.say(f"endpoint {endpoint.name}: {endpoint.routing}; nothing else is kept")
+
+    def retire(self, endpoint: Endpoint, name: str) -> None:
+        soak, deployment = self.settings.soak, endpoint.deployments[name]
+        if soak.afterwards is Afterwards.SCALE and deployment.is_healthy:
+            if deployment.instance_count > soak.instances:
+                self.platform.scale(name, soak.instances)
+                self.say(f"{name} scaled from {deployment.instance_count} to {soak.instances} instances")
+            return
+        self.platform.delete_deployment(name)
+        self.say(f"{name} deleted: it had no traffic")
+
+    def close(self, endpoint: Endpoint, record: Record) -> None:
+        """Leave on the endpoint that the way back is closed."""
+        done = replace(record, phase=Phase.DONE, kept="", kept_until=None, holder=new_holder(record.run_url))
+        lease_s = self.settings.platform.lease_s
+        hold = Hold(self.platform, done, (endpoint.routing,), (endpoint.holder,), lease_s, self.now)
+        hold.write(Phase.DONE)
+
+    def teardown(self, endpoint: Endpoint) -> None:
+        """Delete the endpoint with everything on it; raises BadInputError while a release is under way."""
+        self.refuse_if_under_way(endpoint, read_record(endpoint.tags))
+        self.platform.delete_endpoint()
+        self.say(
+            f"endpoint {endpoint.name} deleted, with {', '.join(sorted(endpoint.deployments)) or 'no deployments'}"
+        )
+
+    def refuse_if_under_way(self, endpoint: Endpoint, record: Record | None) -> None:
+        if record is not None and record.in_flight:
+            raise BadInputError(
+                f"endpoint {endpoint.name}: release {record.release_id} is under way ({record.phase}); "
+                "`python -m deployment resume` goes on with it, `abort` takes it back"
+            )
+
+
+def stamp_of(record: Record) -> str:
+    return stamp(record.kept_until) if record.kept_until else "now"

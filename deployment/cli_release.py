@@ -1,0 +1,240 @@
+"""The commands of a release: all phases, or each alone for a workflow's jobs."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deployment import single_steps
+from deployment.checks import Standing
+from deployment.cli_options import (
+    DEFAULTS,
+    EXIT_CODES_TOLD,
+    DeploymentFile,
+    EndpointFile,
+    Image,
+    ModelDir,
+    Profile,
+    ReleaseId,
+    ReportsDir,
+    RunUrl,
+    SettingsFile,
+    connect,
+    require_digest,
+    settings_of,
+)
+from deployment.cli_upkeep import print_checks, run_preflight
+from deployment.display import LiveDisplay, make_console, print_result
+from deployment.golden import read_artefacts
+from deployment.outcomes import BadInputError
+from deployment.patience import PatientPlatform
+from deployment.platform import Platform, require
+from deployment.record import read_record
+from deployment.release import Release, Result
+from deployment.releasing import Paths, git_sha, make_rollout, write_reports
+from deployment.rollout import Rollout
+from deployment.settings import ReleaseSettings
+
+Run = Callable[[Rollout], Result | None]
+IN_JOBS = "for a workflow's jobs: deploy, smoke, load, gate, shift, each in a process of its own, share --reports-dir."
+
+Drill = Annotated[
+    bool | None,
+    typer.Option("--drill/--no-drill", help="Walk the way back once before traffic moves; default: as [shift] says."),
+]
+Preflight = Annotated[bool, typer.Option("--preflight/--no-preflight", help="Check all that can be, before the rest.")]
+
+
+def promote(
+    image: Image,
+    model_dir: ModelDir,
+    release_id: ReleaseId = "",
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+    reports_dir: ReportsDir = DEFAULTS.reports_dir,
+    run_url: RunUrl = "",
+    drill: Drill = None,
+    preflight: Preflight = True,
+) -> None:
+    """Preflight, deploy at 0 %, smoke, load, gate, shift; back at the first breach.
+
+    The same release, cut off and started again, goes on where the endpoint says it is; another one is refused while one
+    is under way.
+    """
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
+    settings = settings_of(paths)
+    release = new_release(image, model_dir, release_id, run_url)
+    if preflight:
+        refuse_unless_ready(paths, image)
+    go(paths, settings, lambda _: release, lambda rollout: rollout.promote(), drill=drill)
+
+
+def resume(
+    model_dir: ModelDir,
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+    reports_dir: ReportsDir = DEFAULTS.reports_dir,
+    run_url: RunUrl = "",
+) -> None:
+    """Go on with the release that is under way: finish it, or undo it where it had begun to go back."""
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
+    go(paths, settings_of(paths), under_way(model_dir, run_url), lambda rollout: rollout.promote())
+
+
+def deploy(
+    image: Image,
+    model_dir: ModelDir,
+    release_id: ReleaseId = "",
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+    reports_dir: ReportsDir = DEFAULTS.reports_dir,
+    run_url: RunUrl = "",
+) -> None:
+    """Begin a release: hold the endpoint and make the candidate at 0 %."""
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
+    release = new_release(image, model_dir, release_id, run_url)
+    go(paths, settings_of(paths), lambda _: release, lambda rollout: rollout.run(rollout.deploy))
+
+
+def smoke(
+    model_dir: ModelDir,
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+    reports_dir: ReportsDir = DEFAULTS.reports_dir,
+    run_url: RunUrl = "",
+) -> None:
+    """Ask the deployed candidate its golden requests, by name."""
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
+    go(paths, settings_of(paths), under_way(model_dir, run_url), single_steps.smoke)
+
+
+def load(
+    model_dir: ModelDir,
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+    reports_dir: ReportsDir = DEFAULTS.reports_dir,
+    run_url: RunUrl = "",
+) -> None:
+    """Measure the candidate under load, beside live with the same requests where there is one."""
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
+    go(paths, settings_of(paths), under_way(model_dir, run_url), single_steps.load)
+
+
+def gate(
+    model_dir: ModelDir,
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+    reports_dir: ReportsDir = DEFAULTS.reports_dir,
+    run_url: RunUrl = "",
+) -> None:
+    """Judge the stored rows, write the report, and leave the gate's word on the endpoint."""
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
+    go(paths, settings_of(paths), under_way(model_dir, run_url), single_steps.gate)
+
+
+def shift(
+    model_dir: ModelDir,
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+    reports_dir: ReportsDir = DEFAULTS.reports_dir,
+    run_url: RunUrl = "",
+    drill: Drill = None,
+) -> None:
+    """Move the traffic to a candidate that the gate has passed; back at the first breach."""
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
+    go(paths, settings_of(paths), under_way(model_dir, run_url), single_steps.shift, drill=drill)
+
+
+EXAMPLES: dict[Callable[..., None], str] = {
+    promote: "promote --image myregistry.azurecr.io/diabetes-byoc@sha256:... --model-dir artifacts/model-3",
+    resume: "resume --model-dir artifacts/model-3",
+    deploy: "deploy --image myregistry.azurecr.io/diabetes-byoc@sha256:... --model-dir artifacts/model-3",
+    smoke: "smoke --model-dir artifacts/model-3",
+    load: "load --model-dir artifacts/model-3 --profile demo",
+    gate: "gate --model-dir artifacts/model-3 --profile demo",
+    shift: "shift --model-dir artifacts/model-3 --no-drill",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command, example in EXAMPLES.items():
+        alone = "" if command in {promote, resume} else f" One of those {IN_JOBS}"
+        app.command(epilog=f"Example: python -m deployment {example}.{alone} {EXIT_CODES_TOLD}")(command)
+
+
+def new_release(image: str, model_dir: Path, release_id: str, run_url: str) -> Release:
+    sha = git_sha()
+    named = release_id or f"{sha[:12]}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    return Release(named, require_digest(image), read_artefacts(model_dir), sha, run_url)
+
+
+def under_way(model_dir: Path, run_url: str) -> Callable[[PatientPlatform], Release]:
+    """Return what reads from the endpoint which release is under way; its model has to be that of the folder."""
+    model = read_artefacts(model_dir)
+
+    def read(platform: PatientPlatform) -> Release:
+        endpoint = require(platform.observe())
+        record = read_record(endpoint.tags)
+        if record is None or not record.in_flight:
+            last = f"release {record.release_id} has ended as {record.phase}" if record else "there has been none"
+            raise BadInputError(
+                f"endpoint {endpoint.name}: no release is under way; {last}. `promote` or `deploy` begins one"
+            )
+        if record.model_version != model.version:
+            raise BadInputError(
+                f"--model-dir {model_dir}: it has model {model.version} where release {record.release_id} is of model "
+                f"{record.model_version}; name that one's folder"
+            )
+        return Release(record.release_id, record.image, model, record.git_sha, run_url)
+
+    return read
+
+
+def refuse_unless_ready(paths: Paths, image: str) -> None:
+    checks = run_preflight(paths, image)
+    if any(check.standing is Standing.FAIL for check in checks):
+        print_checks(make_console(), checks)
+        raise BadInputError(
+            "preflight: the release would fail, so nothing was touched; --no-preflight begins it anyway"
+        )
+
+
+def go(
+    paths: Paths,
+    settings: ReleaseSettings,
+    find: Callable[[PatientPlatform], Release],
+    run: Run,
+    *,
+    drill: bool | None = None,
+) -> None:
+    """Run some phases of a release, write its report, and end with the exit code of what came out."""
+    console = make_console()
+    with LiveDisplay(console) as display:
+        display.started("connecting to Azure ML")
+        platform: Platform = connect(paths, settings.platform)
+        release = find(PatientPlatform(platform, settings.platform.patience_s))
+        rollout = make_rollout(platform, settings, release, paths, display, drill=drill)
+        result = run(rollout)
+    if result is None:
+        console.print(f"release {release.release_id}: {rollout.journal.phase}", markup=False)
+        return
+    written = write_reports(result, release, paths, {})
+    print_result(console, result, {"release": release.release_id, **written})
+    raise SystemExit(result.outcome.exit_code)

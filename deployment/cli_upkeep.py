@@ -1,0 +1,226 @@
+"""The commands around a release: before it, over its head, and after it."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deployment.aftercare import Aftercare
+from deployment.checks import Check, Standing
+from deployment.cli_options import (
+    DEFAULTS,
+    DeploymentFile,
+    EndpointFile,
+    Image,
+    OptionalModelDir,
+    Profile,
+    ReportsDir,
+    RunUrl,
+    SettingsFile,
+    artefacts_if,
+    connect,
+    connect_patiently,
+    require_digest,
+    settings_of,
+)
+from deployment.display import LiveDisplay, make_console
+from deployment.evidence import Evidence
+from deployment.journal import Journal
+from deployment.outcomes import EXIT_BAD_INPUT, Outcome
+from deployment.platform import require
+from deployment.record import read_record
+from deployment.releasing import Paths
+from deployment.standing import endpoint_standing, history_table, status_table
+from deployment.takeback import TakeBack, TakenBack
+from deployment.taking import COLOURS
+
+How = Callable[[TakeBack], TakenBack]
+STYLES = {Standing.OK: "green", Standing.WARN: "yellow", Standing.FAIL: "red"}
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+def preflight(
+    image: Image,
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+) -> None:
+    """Check quota, names, AcrPull, the image's digest and the configuration; touches nothing, exits 2 on a failure."""
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file)
+    checks = run_preflight(paths, image)
+    print_checks(make_console(), checks)
+    raise SystemExit(EXIT_BAD_INPUT if any(check.standing is Standing.FAIL for check in checks) else 0)
+
+
+def rollback(
+    to: Annotated[str | None, typer.Option(help="Who is to have all traffic; default: who served before.")] = None,
+    model_dir: OptionalModelDir = None,
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+    reports_dir: ReportsDir = DEFAULTS.reports_dir,
+    run_url: RunUrl = "",
+) -> None:
+    """Give one deployment all traffic, without a gate, unless it is not healthy; ends a release that is under way."""
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
+    take_back(paths, model_dir, run_url, lambda taking: taking.roll_back(to))
+
+
+def abort(
+    model_dir: OptionalModelDir = None,
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+    reports_dir: ReportsDir = DEFAULTS.reports_dir,
+    run_url: RunUrl = "",
+) -> None:
+    """End the release that is under way: its process can write no more, and the traffic goes where it was before."""
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
+    take_back(paths, model_dir, run_url, TakeBack.abort)
+
+
+def finish(
+    now: Annotated[bool, typer.Option("--now", help="Give up a way back whose time is not over.")] = False,
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+) -> None:
+    """Delete, or scale down, what has no traffic and need not be kept any more; may be repeated."""
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file)
+    settings = settings_of(paths)
+    say = make_console().print
+    Aftercare(connect_patiently(paths, settings), settings, lambda line: say(line, markup=False)).finish(at_once=now)
+
+
+def teardown(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+) -> None:
+    """Delete the endpoint and all its deployments; asks first."""
+    paths = Paths(settings_file, profile, endpoint_file, deployment_file)
+    settings = settings_of(paths)
+    console = make_console()
+    platform = connect_patiently(paths, settings)
+    endpoint = platform.observe()
+    if endpoint is None:
+        console.print("The endpoint does not exist; there is nothing to delete.")
+        return
+    console.print(f"endpoint {endpoint.name}: {endpoint.routing}", markup=False)
+    if not yes and not typer.confirm(f"Delete it, with {', '.join(sorted(endpoint.deployments)) or 'no deployments'}?"):
+        raise typer.Abort
+    Aftercare(platform, settings, lambda line: console.print(line, markup=False)).teardown(endpoint)
+
+
+def status(
+    as_json: AsJson = False,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+) -> None:
+    """Show who serves: deployments, roles, traffic, images, models, releases, phase and age."""
+    paths = Paths(settings_file, endpoint_file=endpoint_file, deployment_file=deployment_file)
+    console = make_console()
+    endpoint = connect_patiently(paths, settings_of(paths)).observe()
+    if as_json:
+        typer.echo(json.dumps(endpoint_standing(endpoint) if endpoint else None, indent=1))
+    elif endpoint is None:
+        console.print("The endpoint does not exist yet; `python -m deployment promote` creates it.")
+    else:
+        for line in status_table(endpoint):
+            console.print(line, markup=False)
+
+
+def history(
+    as_json: AsJson = False,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+) -> None:
+    """Show the last ten releases of the endpoint and how each ended."""
+    paths = Paths(settings_file, endpoint_file=endpoint_file, deployment_file=deployment_file)
+    endpoint = require(connect_patiently(paths, settings_of(paths)).observe())
+    record = read_record(endpoint.tags)
+    past = record.past if record else ()
+    if as_json:
+        typer.echo(json.dumps([asdict(entry) for entry in past], indent=1, default=str))
+    elif not past:
+        make_console().print(f"endpoint {endpoint.name}: no release has ended yet", markup=False)
+    else:
+        make_console().print(history_table(past))
+
+
+EXAMPLES: dict[Callable[..., None], str] = {
+    preflight: "preflight --image myregistry.azurecr.io/diabetes-byoc@sha256:...",
+    rollback: "rollback --to blue --model-dir artifacts/model-2",
+    abort: "abort",
+    finish: "finish --now",
+    status: "status --json",
+    history: "history",
+    teardown: "teardown --yes",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command, example in EXAMPLES.items():
+        app.command(epilog=f"Example: python -m deployment {example}")(command)
+
+
+def take_back(paths: Paths, model_dir: Path | None, run_url: str, how: How) -> None:
+    """Run one of the commands that give traffic back, and end with 0 or, where it froze, with that exit code."""
+    settings = settings_of(paths)
+    model = artefacts_if(model_dir)
+    console = make_console()
+    with LiveDisplay(console) as display:
+        display.started("connecting to Azure ML")
+        journal = Journal(Evidence(paths.reports_dir / "taken-back").journal_path, display)
+        platform = connect(paths, settings.platform)
+        taken = how(TakeBack(platform, settings, model.golden if model else None, journal, run_url))
+    console.print(f"{taken.outcome.upper()} {taken.sentence}", markup=False)
+    raise SystemExit(Outcome.FROZEN.exit_code if taken.outcome is Outcome.FROZEN else 0)
+
+
+def run_preflight(paths: Paths, image: str) -> tuple[Check, ...]:
+    """Return the checks of a release of this image that would begin now."""
+    require_digest(image)
+    from deployment.azure_checks import AzureCloud  # noqa: PLC0415 - two seconds that only these commands need
+    from deployment.azureml import AzureML, workspace_from  # noqa: PLC0415 - the same
+    from deployment.preflight import preflight as check  # noqa: PLC0415 - beside its adapter
+
+    workspace = workspace_from(os.environ)
+    azure = AzureML(workspace, endpoint_file=paths.endpoint_file, deployment_file=paths.deployment_file)
+    cloud = AzureCloud(azure.client, workspace, azure.endpoint_name)
+    return check(
+        cloud,
+        image=image,
+        endpoint_file=paths.endpoint_file,
+        deployment_file=paths.deployment_file,
+        deployment_names=COLOURS,
+        observe=azure.observe,
+        has_image=cloud.has_image,
+    )
+
+
+def print_checks(console: Console, checks: tuple[Check, ...]) -> None:
+    table = Table("check", "", "found")
+    for check in checks:
+        table.add_row(check.name, Text(check.standing, style=STYLES[check.standing]), Text(check.found))
+    console.print(table)
+    for check in checks:
+        if check.fix:
+            # Outside of the table, which would break a command in two, and nobody could copy it.
+            console.print(f"{check.name}: {check.fix}", markup=False)

@@ -1,0 +1,149 @@
+"""Commands that give traffic back without a gate, over the head of whatever release is under way."""
+
+from dataclasses import dataclass, replace
+
+from deployment.golden import GoldenRequests
+from deployment.hold import Hold
+from deployment.journal import Journal
+from deployment.outcomes import BadInputError, Outcome, PlatformError
+from deployment.patience import PatientPlatform
+from deployment.phases import Phase
+from deployment.platform import Endpoint, Platform, Routing, require
+from deployment.record import Record, new_holder, read_record, utc_now
+from deployment.rollback import NoSafeWayError, WayBack
+from deployment.scoring import Ask, ScoringClient, asking
+from deployment.settings import ReleaseSettings
+from deployment.signals import undisturbed
+from deployment.taking import observe_settled
+
+WITHOUT_A_RELEASE = "none"
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """Who has the traffic now, and whether that was seen."""
+
+    outcome: Outcome
+    sentence: str
+    routing: Routing
+
+
+@dataclass(frozen=True)
+class TakeBack:
+    """What both commands need; without golden requests the containers' root route is asked instead."""
+
+    platform: Platform
+    settings: ReleaseSettings
+    golden: GoldenRequests | None
+    journal: Journal
+    run_url: str = ""
+
+    def abort(self) -> TakenBack:
+        """End the release that is under way: the traffic goes where it was before; raises BadInputError without one."""
+        endpoint = self.observe()
+        record = read_record(endpoint.tags)
+        if record is None or not record.in_flight:
+            last = f"release {record.release_id} has ended as {record.phase}" if record else "there has been none"
+            raise BadInputError(f"abort: no release is under way on endpoint {endpoint.name}; {last}")
+        return self.go(endpoint, record, Routing({record.live: 100} if record.live else {}))
+
+    def roll_back(self, to: str | None) -> TakenBack:
+        """Give one deployment all traffic: `to`, or who served before; raises BadInputError where that is not known."""
+        endpoint = self.observe()
+        record = self.readable_record(endpoint)
+        target = to or self.who_served_before(endpoint, record)
+        if target not in endpoint.deployments:
+            there = ", ".join(sorted(endpoint.deployments)) or "none"
+            raise BadInputError(f"rollback: endpoint {endpoint.name} has no deployment {target!r}; it has: {there}")
+        self.scale_up(endpoint, target)
+        return self.go(endpoint, record or self.new_record(endpoint, target), Routing({target: 100}))
+
+    def observe(self) -> Endpoint:
+        patient = PatientPlatform(self.platform, self.settings.platform.rollback_patience_s)
+        return require(observe_settled(patient, self.settings.platform))
+
+    def readable_record(self, endpoint: Endpoint) -> Record | None:
+        """Return the record; None where there is none, or it was damaged, which must not stand in the way back."""
+        try:
+            return read_record(endpoint.tags)
+        except BadInputError as error:
+            self.journal.record(f"{error}; they are written anew")
+            return None
+
+    def who_served_before(self, endpoint: Endpoint, record: Record | None) -> str:
+        if record is not None and (before := record.live if record.in_flight else record.kept):
+            return before
+        raise BadInputError(
+            f"rollback: nobody is kept warm on endpoint {endpoint.name}, so name who is to have all traffic: --to "
+            f"NAME, one of {', '.join(sorted(endpoint.deployments)) or 'none'}"
+        )
+
+    def scale_up(self, endpoint: Endpoint, target: str) -> None:
+        """Give the target as many instances as who serves has: one that was scaled down would drown."""
+        serving = endpoint.live
+        if serving is not None and endpoint.deployments[target].instance_count < serving.instance_count:
+            before, wanted = endpoint.deployments[target].instance_count, serving.instance_count
+            self.journal.watcher.started(f"scaling {target} from {before} to {wanted} instances")
+            PatientPlatform(self.platform, self.settings.platform.patience_s).scale(target, wanted)
+            self.journal.record(f"{target} scaled from {before} to {wanted} instances")
+
+    def go(self, endpoint: Endpoint, found: Record, target: Routing) -> TakenBack:
+        """Take the endpoint from whoever holds it, and walk the way back."""
+        patient = PatientPlatform(self.platform, self.settings.platform.patience_s)
+        record = replace(found, holder=new_holder(self.run_url))
+        hold = Hold(patient, record, (endpoint.routing,), (endpoint.holder,), self.settings.platform.lease_s)
+        had_traffic = endpoint.routing != target
+        self.journal.phase, self.journal.traffic = Phase.ROLLING_BACK, target.traffic
+        self.journal.record(f"{endpoint.routing} before; all traffic to {target}")
+        with (
+            undisturbed(self.journal.watcher.started),
+            ScoringClient(endpoint.scoring_uri, patient.endpoint_key(), new_key=patient.endpoint_key) as client,
+        ):
+            way = WayBack(
+                self.platform,
+                self.question(client),
+                self.settings.platform.rollback_patience_s,
+                self.settings.shift.routing_timeout_s,
+            )
+            try:
+                check = way.walk(hold, target)
+            except NoSafeWayError as error:
+                return self.frozen(f"there is no safe way back: {error}; nothing was changed", endpoint.routing)
+            if not check.fits:
+                return self.frozen(f"{target} was set, but the answers do not show it: {check.reason}", target)
+            self.let_go(hold, had_traffic=had_traffic)
+        self.journal.enter(Phase.ROLLED_BACK, check.reason, verified=True)
+        return TakenBack(Outcome.ROLLED_BACK, f"{target}: {check.reason}", target)
+
+    def question(self, client: ScoringClient) -> Ask:
+        if self.golden is None:
+            return client.ping
+        return asking(client, [request.body for request in self.golden.requests])
+
+    def let_go(self, hold: Hold, *, had_traffic: bool) -> None:
+        phase, outcome = (Phase.ROLLED_BACK, Outcome.ROLLED_BACK) if had_traffic else (Phase.REFUSED, Outcome.STOPPED)
+        try:
+            hold.end(phase, outcome)
+        except PlatformError as error:
+            self.journal.record(f"the endpoint's tags still say that a release is under way: {error}")
+
+    def frozen(self, why: str, routing: Routing) -> TakenBack:
+        self.journal.enter(Phase.FROZEN, why)
+        return TakenBack(Outcome.FROZEN, why, routing)
+
+    def new_record(self, endpoint: Endpoint, target: str) -> Record:
+        """Return the record of an endpoint that no release has held, or whose tags were damaged."""
+        now = utc_now()
+        return Record(
+            release_id=WITHOUT_A_RELEASE,
+            phase=Phase.ROLLING_BACK,
+            at=now,
+            holder="",
+            leased_until=now,
+            live=target,
+            candidate=next((name for name in endpoint.traffic if name != target), target),
+            image="",
+            model_version="",
+            git_sha="",
+            routing=endpoint.routing,
+        )

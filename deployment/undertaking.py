@@ -1,0 +1,149 @@
+"""What a release has at hand, and how it ends."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from deployment.ending import success, told_history, verdict_of
+from deployment.evidence import Evidence
+from deployment.hold import Hold
+from deployment.journal import Journal
+from deployment.outcomes import Outcome, PlatformError
+from deployment.patience import PatientPlatform
+from deployment.phases import Phase
+from deployment.platform import (
+    DEPLOYED_AT_TAG,
+    GIT_SHA_TAG,
+    IMAGE_TAG,
+    MODEL_VERSION_TAG,
+    RELEASE_ID_TAG,
+    DeploymentRequest,
+    Platform,
+    require,
+)
+from deployment.record import stamp, utc_now
+from deployment.release import Release, Result
+from deployment.scoring import ScoringClient
+from deployment.settings import ReleaseSettings
+from deployment.signals import undisturbed
+from deployment.taking import Taken
+from load.measure import Measurement, measure
+from load.report_data import ContainerLog
+from load.verdict import Verdict
+
+BEGUN = frozenset({Phase.OBSERVED, Phase.DEPLOYED, Phase.SMOKED, Phase.MEASURED, Phase.PASSED})
+
+
+@dataclass
+class Undertaking:
+    """One release on one endpoint: what it was given, what it holds, and what it leaves when it ends."""
+
+    platform: Platform
+    settings: ReleaseSettings
+    release: Release
+    journal: Journal
+    evidence: Evidence
+    drill: bool | None = None  # None: as the settings say
+    measure: Callable[..., Measurement] = measure
+    connect: Callable[..., ScoringClient] = ScoringClient
+    verdict: Verdict | None = None
+    taken: Taken | None = None
+    logs: tuple[ContainerLog, ...] = ()
+    _open: ExitStack = field(default_factory=ExitStack)
+    _client: ScoringClient | None = None
+
+    def end(self, outcome: Outcome, sentence: str, next_action: str) -> Result:
+        """Record the end, let go of the endpoint, and say what is true of it now."""
+        with undisturbed(self.journal.watcher.started):
+            if self.taken is not None and outcome is not Outcome.FROZEN:
+                if self.journal.phase in BEGUN:
+                    self.journal.enter(Phase.REFUSED, sentence)
+                self.write_end(self.journal.phase, outcome)
+        return self.result(outcome, sentence, next_action)
+
+    def write_end(self, phase: Phase, outcome: Outcome, *, keep_warm_s: float | None = None) -> None:
+        """Leave the end on the endpoint; a platform that refuses even that changes nothing of what is served."""
+        try:
+            self.hold.end(phase, outcome, keep_warm_s=keep_warm_s)
+        except PlatformError as error:
+            self.journal.record(
+                f"the endpoint's tags still say that the release is under way, `resume` ends it: {error}"
+            )
+
+    def passed(self) -> Result:
+        """Return the report's content between the gate and the first step."""
+        verdict = self.verdict_on_hand()
+        told = verdict.sentence if verdict else "The gate has passed it."
+        return self.result(Outcome.PASSED, told, "Read the report; `python -m deployment shift` gives it traffic.")
+
+    def success(self) -> Result:
+        return self.result(Outcome.PROMOTED, *success(self.release, self.hold.record, self.verdict_on_hand()))
+
+    def result(self, outcome: Outcome, sentence: str, next_action: str) -> Result:
+        rows_path = self.evidence.rows_path
+        record = self.hold.record
+        return Result(
+            outcome=outcome,
+            sentence=sentence,
+            next_action=next_action,
+            endpoint=self.current.endpoint.name,
+            live=self.live,
+            candidate=self.candidate,
+            traffic=self.journal.traffic,
+            smoke=self.evidence.read_smoke(self.release.image),
+            verdict=self.verdict_on_hand(),
+            journal=tuple(self.journal.entries),
+            rows_path=rows_path if rows_path.exists() else None,
+            logs=self.logs,
+            history=told_history(record.past, but=self.release.release_id),
+        )
+
+    def verdict_on_hand(self) -> Verdict | None:
+        """Return the verdict; judged again from the rows where another process of this release did that."""
+        return self.verdict or verdict_of(self.evidence, self.settings.gate)
+
+    # Shorthands
+
+    @property
+    def current(self) -> Taken:
+        if self.taken is None:
+            raise AssertionError("the endpoint has not been taken")
+        return self.taken
+
+    @property
+    def hold(self) -> Hold:
+        return self.current.hold
+
+    @property
+    def live(self) -> str | None:
+        return self.hold.record.live or None
+
+    @property
+    def candidate(self) -> str:
+        return self.hold.record.candidate
+
+    @property
+    def patient(self) -> PatientPlatform:
+        return PatientPlatform(self.platform, self.settings.platform.patience_s)
+
+    @property
+    def client(self) -> ScoringClient:
+        """The endpoint's client, made when it is first needed; a key that was rotated meanwhile is fetched anew."""
+        if self._client is None:
+            uri, key = require(self.patient.observe()).scoring_uri, self.patient.endpoint_key()
+            client = self.connect(uri, key, new_key=self.patient.endpoint_key)
+            self._client = self._open.enter_context(client)
+        return self._client
+
+    @property
+    def request(self) -> DeploymentRequest:
+        """The candidate as it is to be deployed."""
+        release = self.release
+        tags = {
+            RELEASE_ID_TAG: release.release_id,
+            MODEL_VERSION_TAG: release.model.version,
+            IMAGE_TAG: release.image,
+            GIT_SHA_TAG: release.git_sha,
+            DEPLOYED_AT_TAG: stamp(utc_now()),
+        }
+        return DeploymentRequest(self.candidate, release.image, tags)
