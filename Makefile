@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fuzz conformance lint format lock emulator env
+.PHONY: help demo test bench fuzz faults conformance lint format lock emulator env
 
 # The demo's second model: good is promoted, slow and wrong are refused.
 CANDIDATE ?= good
@@ -13,7 +13,7 @@ REPORTS ?= reports
 PEERS ?= default
 # How long make fuzz looks for a body that breaks the contract
 FUZZ_S ?= 60
-# Further arguments for pytest: make test ARGS="tests/unit -k gate"
+# Further arguments: make test ARGS="tests/unit -k gate", make faults ARGS="--sample 60"
 ARGS ?=
 
 PYTHON_IN_VENV := .venv/bin/python
@@ -33,6 +33,9 @@ bench: env ## the service against its peers, each on one core, and what it must 
 
 fuzz: env ## bodies of every sort for the decoder and a running server, for FUZZ_S seconds (60)
 	@$(PYTHON_IN_VENV) -m fuzz --seconds $(FUZZ_S) --reports $(REPORTS)
+
+faults: env ## every control-plane call of a release x every fault, what serves and who repairs it (about 10 minutes)
+	@$(PYTHON_IN_VENV) -m tests.faults --reports $(REPORTS) $(ARGS)
 
 conformance: env ## which of the SDK's operations behave as on Azure, against the emulator
 	@$(PYTHON_IN_VENV) -m pytest tests/conformance -q --conformance-runtime $(CONFORMANCE_RUNTIME) \

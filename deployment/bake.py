@@ -1,5 +1,6 @@
 """A step, watched: live and candidate are asked the same at a low rate, beside an ordinary client's requests."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 from time import monotonic
@@ -16,6 +17,8 @@ MEDIAN = (0.5,)
 # A median is compared from here on; fewer pairs are judged by their answers alone.
 MIN_PAIRS = 100
 PAIRS_PER_BLOCK = 5
+# How often the endpoint itself is looked at: somebody may give its traffic to another meanwhile.
+LOOK_EVERY_S = 10.0
 # A breach costs the release, and there are several steps: nearer to certainty than the gate's own bounds.
 CONFIDENCE = 0.999
 
@@ -45,17 +48,21 @@ def watch(
     duration_s: float,
     settings: ShiftSettings,
     policy: GatePolicy,
+    look_on: Callable[[], None] = lambda: None,
 ) -> Watched:
     """Ask until `duration_s` is over or the candidate has breached: a wrong or failed answer, or a slower median.
 
-    A failure of live alone is told, and no breach of the candidate's.
+    A failure of live alone is told, and no breach of the candidate's. `look_on` is called now and then, and may raise.
     """
     if not duration_s:
         return Watched(fits=True, reason="not watched (bake_s is 0)")
-    latencies, live_failures, pairs = Latencies(), 0, 0
+    latencies, live_failures, pairs, looked_s = Latencies(), 0, 0, 0.0
     started_s = monotonic()
     while (due_s := pairs / settings.bake_rate_pairs_per_s) < duration_s:
         Event().wait(max(0.0, started_s + due_s - monotonic()))
+        if due_s >= looked_s + LOOK_EVERY_S:
+            look_on()
+            looked_s = due_s
         request = golden.requests[pairs % len(golden.requests)]
         answers = ask_both(client, request.body, live, candidate, latencies, live_first=pairs % 2 == 0)
         if mismatch := golden.mismatch(request, answers[candidate]):

@@ -25,6 +25,7 @@ from deployment.scoring import ScoringClient
 from deployment.settings import ReleaseSettings, read_settings
 
 ARTEFACTS = Path("artifacts")
+FIRST_PROFILE = "demo-first"
 EMULATOR_START_TIMEOUT_S = 60
 EMULATOR_STOP_TIMEOUT_S = 60
 
@@ -54,7 +55,7 @@ def run_demo(candidate: Candidate, runtime: Runtime, paths: Paths) -> int:
         with emulator(Path(folder), bundles, runtime) as environment:
             display.said(f"emulator of Azure ML: {environment['ARM_CLOUD_METADATA_URL'].split('/metadata')[0]}")
             platform = connect(environment, paths)
-            release_first(platform, settings, releases[0], paths, display)
+            release_first(platform, releases[0], paths, display)
             result, background = release_candidate(platform, settings, releases[1], paths, display)
     facts = {"runtime": f"{runtime} on this machine, emulated Azure ML", "background client": background.summary()}
     written = write_reports(result, releases[1], paths, facts)
@@ -127,10 +128,9 @@ def connect(environment: Mapping[str, str], paths: Paths) -> Platform:
     return AzureML(workspace_from(os.environ), endpoint_file=paths.endpoint_file, deployment_file=paths.deployment_file)
 
 
-def release_first(
-    platform: Platform, settings: ReleaseSettings, release: Release, paths: Paths, display: LiveDisplay
-) -> None:
+def release_first(platform: Platform, release: Release, paths: Paths, display: LiveDisplay) -> None:
     """Give the endpoint a live deployment to compare with."""
+    settings = read_settings(paths.settings_file, profile=FIRST_PROFILE)
     result = make_rollout(platform, settings, release, paths, display).promote()
     if result.outcome.exit_code:
         raise PlatformError(f"first release: {result.outcome}: {result.sentence}")

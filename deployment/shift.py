@@ -113,14 +113,16 @@ class Shift:
         )
 
     def refuse_unless_seen(self) -> None:
-        """Raise ConflictError unless the control plane shows what was set."""
+        """Raise ConflictError unless the control plane shows what was set, by whom it was."""
+        wanted, holder = self.hold.routing, self.hold.record.holder
         look_until(
-            lambda: require(self.hold.platform.observe()).routing,
-            lambda found: found == self.hold.routing,
+            lambda: require(self.hold.platform.observe()),
+            lambda found: (found.routing, found.holder) == (wanted, holder),
             timeout_s=SEEN_WITHIN_S,
             overdue=lambda found: ConflictError(
-                f"endpoint: the control plane shows {found} where {self.hold.routing} was set; somebody else has "
-                "changed it, so nothing more is done: `python -m deployment status`"
+                f"endpoint {found.name}: the control plane shows {found.routing}, set by {found.holder or 'nobody'}, "
+                f"where {holder} set {wanted}; somebody else has changed it, so nothing more is done: "
+                "`python -m deployment status`"
             ),
         )
 
@@ -135,6 +137,7 @@ class Shift:
             duration_s=duration_s,
             settings=self.settings.shift,
             policy=self.settings.gate,
+            look_on=self.refuse_unless_seen,
         )
         if not watched.fits:
             raise breach(when, watched.reason)

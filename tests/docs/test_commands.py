@@ -19,7 +19,7 @@ WALK = """
 set -euo pipefail
 .venv/bin/python -m model train --version 1 --output artifacts/model-1
 image=$(.venv/bin/python -m deployment build --model-dir artifacts/model-1)
-.venv/bin/python -m deployment promote --image "$image" --model-dir artifacts/model-1 --profile demo
+.venv/bin/python -m deployment promote --image "$image" --model-dir artifacts/model-1 --profile demo-first
 .venv/bin/python -m deployment status
 """
 

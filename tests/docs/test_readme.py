@@ -18,10 +18,12 @@ EXECUTED_BY = {
     "make demo CANDIDATE=wrong": DEMO + "test_a_demo_of_a_refusal_leaves_live_at_100_percent_and_says_why_first",
     "make test": ".ci/run::make test",
     "CI=true make test": ".ci/run::make test",
+    "make faults": "tests/faults/test_faults.py::"
+    "test_releases_that_are_struck_at_any_call_keep_every_promise_and_are_repaired_by_the_next_run",
     "make emulator": WALK,
     ".venv/bin/python -m model train --version 1 --output artifacts/model-1": WALK,
     "image=$(.venv/bin/python -m deployment build --model-dir artifacts/model-1)": WALK,
-    '.venv/bin/python -m deployment promote --image "$image" --model-dir artifacts/model-1 --profile demo': WALK,
+    '.venv/bin/python -m deployment promote --image "$image" --model-dir artifacts/model-1 --profile demo-first': WALK,
     ".venv/bin/python -m deployment status": WALK,
     ".venv/bin/python -m deployment promote --help": COMMANDS
     + "test_the_help_of_promote_names_its_options_and_exit_codes",

@@ -1,5 +1,6 @@
 """An emulator with an endpoint, trained models, and the command line that releases them."""
 
+import json
 import os
 import shutil
 import signal
@@ -70,19 +71,33 @@ class Site:
         profiles = PROFILE.format(name="quick", bake_s=0.5) + PROFILE.format(name="patient", bake_s=60)
         (self.folder / "release.toml").write_text(shipped + profiles, encoding="utf-8")
 
-    def promotion(self, model: str, *, profile: str = "quick", image: str = "") -> list[str]:
-        """Return the command that releases a model; the patient profile watches each step for a minute."""
-        built = image or build_bundle(
-            model_dir=self.models / model, bundles_dir=self.emulator.bundles_dir, name="diabetes"
-        )
-        command = [sys.executable, "-m", "deployment", "promote", "--image", built]
-        command += ["--model-dir", str(self.models / model), "--release-id", f"release-of-{model}"]
-        command += ["--settings", str(self.folder / "release.toml"), "--profile", profile]
-        return [*command, "--reports-dir", str(self.folder / "reports")]
+    @property
+    def options(self) -> list[str]:
+        """The settings and the profile for short tests, and the folder for reports."""
+        settings = ["--settings", str(self.folder / "release.toml"), "--profile", "quick"]
+        return [*settings, "--reports-dir", str(self.folder / "reports")]
 
-    def promote(self, model: str, *, image: str = "") -> Finished:
+    def image_of(self, model: str) -> str:
+        """Build a model into a bundle and return its reference."""
+        return build_bundle(model_dir=self.models / model, bundles_dir=self.emulator.bundles_dir, name="diabetes")
+
+    def promotion(self, model: str, *, profile: str = "quick", image: str = "", release_id: str = "") -> list[str]:
+        """Return the command that releases a model; the patient profile watches each step for a minute."""
+        command = [sys.executable, "-m", "deployment", "promote", "--image", image or self.image_of(model)]
+        command += ["--model-dir", str(self.models / model), "--release-id", release_id or f"release-of-{model}"]
+        return [*command, *self.options, "--profile", profile]
+
+    def promote(self, model: str, *, image: str = "", release_id: str = "") -> Finished:
         """Release a model and wait for the end."""
-        return finish(self.start(self.promotion(model, image=image)))
+        return finish(self.start(self.promotion(model, image=image, release_id=release_id)))
+
+    def resume(self, model: str) -> Finished:
+        """Go on with the release of a model that was cut off."""
+        return self.phase("resume", model)
+
+    def phase(self, phase: str, model: str, *further: str) -> Finished:
+        """Run one phase of a model's release in a process of its own."""
+        return self.command(phase, "--model-dir", str(self.models / model), *self.options, *further)
 
     def command(self, *arguments: str) -> Finished:
         """Run `python -m deployment` with the emulator's environment."""
@@ -97,9 +112,7 @@ class Site:
         """Release a model, and disturb that once the candidate is seen to have its first share of the traffic."""
         process = self.start(self.promotion(model, profile="patient"))
         journal = self.report_folder(model) / "journal.jsonl"
-        wait_until(
-            lambda: process.poll() is not None or (journal.exists() and '"verified": true' in journal.read_text()), 120
-        )
+        wait_until(lambda: process.poll() is not None or has_its_first_share(journal), 120)
         disturb(process)
         return finish(process)
 
@@ -156,6 +169,14 @@ class Site:
     def report(self, model: str) -> str:
         """Return the Markdown report of a model's release."""
         return (self.report_folder(model) / "report.md").read_text(encoding="utf-8")
+
+
+def has_its_first_share(journal: Path) -> bool:
+    """Whether a release's journal says that its candidate was seen to have traffic."""
+    entries = (
+        [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()] if journal.exists() else []
+    )
+    return any(entry["phase"] == "shifting" and entry["verified"] for entry in entries)
 
 
 def finish(process: subprocess.Popen[str]) -> Finished:

@@ -1,5 +1,6 @@
 """Whole releases: the command line, the unmodified SDK, the emulator, and processes of the real service as colours."""
 
+import json
 import os
 import shutil
 import signal
@@ -12,8 +13,8 @@ import pytest
 
 from deployment.image import build_bundle
 from deployment.outcomes import EXIT_BAD_INPUT, EXIT_PLATFORM_ERROR, Outcome
-from tests.lib.emulator import REPOSITORY, running_emulator
-from tests.lib.site import Site, train_models
+from tests.lib.emulator import REPOSITORY, running_emulator, wait_until
+from tests.lib.site import Finished, Site, finish, train_models
 
 pytestmark = pytest.mark.release
 
@@ -60,8 +61,9 @@ def test_a_good_candidate_takes_all_traffic_and_no_client_notices(site: Site) ->
     assert shown.exit_code == 0
     assert "diabetes: green 100 %" in shown.output
 
-    back = site.command("rollback", "--to", "blue", "--model-dir", str(site.models / "2"))
+    back = site.command("rollback")
     assert back.exit_code == 0, back.output
+    assert "ROLLED BACK blue 100 %: 40 of 40 probes reached blue" in back.output
     assert site.traffic() == {"blue": 100}
 
 
@@ -73,7 +75,7 @@ def test_a_candidate_that_cannot_start_never_has_traffic_and_is_not_in_the_way_o
     assert background.failures == 0
     assert set(background.answered) == {"blue"}
     assert "is not the file that was trained (sha256" in site.report("broken").splitlines()[2]
-    log = (site.report_folder("broken") / "green.log").read_text(encoding="utf-8")
+    log = (site.report_folder("broken") / "green-inference-server.log").read_text(encoding="utf-8")
     assert "sha256" in log
     after = site.promote("2")
     assert after.exit_code == 0, f"the failed deployment was in the way:\n{after.output}"
@@ -101,15 +103,82 @@ def test_a_candidate_that_dies_under_traffic_loses_it(site: Site) -> None:
     assert "Breach at 10 % traffic" in site.report("2")
 
 
-def test_an_endpoint_whose_traffic_is_split_already_is_left_alone(site: Site) -> None:
+def test_a_release_that_is_killed_in_the_middle_of_a_shift_keeps_others_out_until_it_is_resumed(site: Site) -> None:
     killed = site.promote_disturbed("2", lambda process: process.kill())
     assert killed.exit_code == -signal.SIGKILL
     assert site.traffic() == {"blue": 90, "green": 10}
-    finished = site.promote("2")
-    assert finished.exit_code == EXIT_BAD_INPUT
-    assert "its traffic is split (blue 90 %, green 10 %)" in finished.output
-    assert "rollback --to" in finished.output
+
+    other = site.promote("1", release_id="another")
+    assert other.exit_code == EXIT_BAD_INPUT
+    assert "release release-of-2 is under way (shifting since" in other.output
+    assert "`python -m deployment resume` goes on with it, `abort` takes it back" in other.output
     assert site.traffic() == {"blue": 90, "green": 10}
+
+    with site.background_client() as background:
+        resumed = site.resume("2")
+    assert resumed.exit_code == 0, resumed.output
+    assert "deploying" not in resumed.output
+    assert site.traffic() == {"green": 100}
+    assert background.failures == 0
+    assert "goes on as shifting" in site.report("2")
+
+    nothing = site.resume("2")
+    assert nothing.exit_code == EXIT_BAD_INPUT
+    assert "no release is under way; release release-of-2 has ended as promoted" in nothing.output
+
+
+def test_a_release_that_is_aborted_by_another_process_touches_nothing_any_more(site: Site) -> None:
+    aborted: list[Finished] = []
+    finished = site.promote_disturbed("2", lambda _: aborted.append(site.command("abort", *site.options)))
+    assert aborted[0].exit_code == 0, aborted[0].output
+    assert "ROLLED BACK blue 100 %" in aborted[0].output
+    assert finished.exit_code == Outcome.FROZEN.exit_code, finished.output
+    assert "somebody else has changed it" in site.report("2")
+    assert site.traffic() == {"blue": 100}
+    history = json.loads(site.command("history", "--json").output)
+    assert [entry["outcome"] for entry in history] == ["rolled back", "promoted"]
+
+
+def test_a_release_that_is_told_to_stop_before_the_shift_lets_go_of_the_endpoint(site: Site) -> None:
+    process = site.start(site.promotion("2"))
+    journal = site.report_folder("2") / "journal.jsonl"
+    wait_until(lambda: process.poll() is not None or (journal.exists() and "smoked" in journal.read_text()), 120)
+    process.send_signal(signal.SIGTERM)
+    finished = finish(process)
+    assert finished.exit_code == Outcome.STOPPED.exit_code, finished.output
+    assert site.traffic() == {"blue": 100}
+    assert json.loads(site.command("status", "--json").output)["release"]["phase"] == "refused"
+
+
+def test_each_phase_alone_takes_the_release_on_from_the_one_before(site: Site) -> None:
+    image = site.image_of("2")
+    begun = site.phase("deploy", "2", "--image", image, "--release-id", "release-of-2")
+    assert begun.exit_code == 0, begun.output
+    for phase in ("smoke", "load", "gate"):
+        gone = site.phase(phase, "2")
+        assert gone.exit_code == 0, gone.output
+    assert "PASSED" in site.report("2").splitlines()[0]
+    assert site.traffic() == {"blue": 100}
+
+    shown = json.loads(site.command("status", "--json").output)
+    assert shown["release"]["phase"] == "passed"
+    assert [(each["name"], each["role"]) for each in shown["deployments"]] == [("blue", "live"), ("green", "candidate")]
+
+    shifted = site.phase("shift", "2")
+    assert shifted.exit_code == 0, shifted.output
+    assert "drill: the way back took" in shifted.output
+    assert site.traffic() == {"green": 100}
+    assert "green is as good as blue" in site.report("2")
+
+    kept = site.command("finish")
+    assert "blue stays warm until" in kept.output
+    finished = site.command("finish", "--now")
+    assert "blue deleted: it had no traffic" in finished.output
+    assert [each["name"] for each in json.loads(site.command("status", "--json").output)["deployments"]] == ["green"]
+
+    gone = site.command("teardown", "--yes")
+    assert "endpoint diabetes deleted, with green" in gone.output
+    assert "does not exist" in site.command("status").output
 
 
 def test_an_image_named_by_a_tag_is_refused_before_anything_is_touched(site: Site) -> None:

@@ -43,8 +43,8 @@ SETTINGS = ReleaseSettings(
         steps_percent=(10, 50, 100), probes_per_step=132, routing_timeout_s=0.02, bake_s=0.01, drill=True
     ),
     load=LoadSettings(),
-    gate=POLICY.model_copy(update={"bootstrap_resamples": 200}),
-    platform=PlatformSettings(patience_s=0.05, rollback_patience_s=0.05, operation_timeout_s=0.05),
+    gate=POLICY.model_copy(update={"bootstrap_resamples": 200, "min_samples": 100}),
+    platform=PlatformSettings(patience_s=5, rollback_patience_s=5, operation_timeout_s=5),
 )
 
 
@@ -93,7 +93,7 @@ class Measured:
 def rows_file(live: str | None, candidate: str, answers: Answers) -> bytes:
     """Return the content of a rows file in which the candidate answered so, and live as usual."""
     named = replace(answers, answered_by=candidate if answers.answered_by is None else answers.answered_by)
-    rows = synthetic_rows(named, Answers(answered_by=live), alone=live is None)
+    rows = synthetic_rows(named, Answers(answered_by=live), alone=live is None, rate=12, warmup_s=1)
     with TemporaryDirectory() as folder:
         path = Path(folder, "rows.csv.gz")
         with RowsWriter(path, replace(rows.plan, live=live, candidate=candidate)) as writer:

@@ -35,6 +35,10 @@ def test_the_shipped_settings_are_valid_with_and_without_the_demo_profile() -> N
         ("probes_per_step = 300", "probes_per_step = 10", r"shift.probes_per_step: .*132 \(it is 10\)"),
         ("slo_p95_ms = 200", "slo_p95_ms = -1", r"gate.slo_p95_ms: .*greater than 0 \(it is -1\)"),
         ("slo_p95_ms = 200", "slo_p59_ms = 200", r"gate.slo_p59_ms: Extra inputs are not permitted"),
+        ("lease_s = 7200", "lease_s = 1", r"platform.lease_s: .*60 \(it is 1\)"),
+        ("patience_s = 120", "patience_s = 1200", r"rollback_patience_s \(900\) must be at least patience_s \(1200\)"),
+        ("mirror_percent = 0", "mirror_percent = 51", r"shift.mirror_percent: .*50 \(it is 51\)"),
+        ('afterwards = "delete"', 'afterwards = "keep"', r"soak.afterwards: .*'delete' or 'scale' \(it is 'keep'\)"),
         ("[shift]", "[shift", r"release.toml cannot be read"),
     ],
 )
@@ -48,5 +52,5 @@ def test_a_wrong_value_is_named_with_file_key_value_and_what_is_allowed(
 
 
 def test_an_unknown_profile_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(BadInputError, match="has no profile 'production'; it has demo"):
+    with pytest.raises(BadInputError, match="has no profile 'production'; it has demo, demo-first"):
         read_settings(SHIPPED, profile="production")
