@@ -108,7 +108,7 @@ class AzureML:
             mirror_traffic=with_traffic(endpoint.mirror_traffic),
             deployments={deployment.name: describe(deployment) for deployment in deployments},
             tags=dict(endpoint.tags or {}),
-            provisioning_state=endpoint.provisioning_state or "",
+            provisioning_state=state_of(endpoint),
         )
 
     def create_endpoint(self, tags: Mapping[str, str]) -> None:
@@ -131,8 +131,7 @@ class AzureML:
             found = Routing(with_traffic(endpoint.traffic), with_traffic(endpoint.mirror_traffic))
             found_tags = dict(endpoint.tags or {})
             wanted_tags = {**without_record(found_tags), **tags}
-            if endpoint.provisioning_state not in SETTLED_STATES:
-                state = endpoint.provisioning_state
+            if (state := state_of(endpoint)) not in SETTLED_STATES:
                 raise TransientError(f"endpoint {self.endpoint_name}: it is {state}; another operation is under way")
             if (found, found_tags) == (routing, wanted_tags):
                 return
@@ -156,7 +155,7 @@ class AzureML:
     def scale(self, name: str, instance_count: int) -> None:
         with quiet(), errors_as(PlatformError, f"deployment {name}"):
             deployment = self.client.online_deployments.get(name, self.endpoint_name)
-            if deployment.instance_count == instance_count and deployment.provisioning_state == "Succeeded":
+            if deployment.instance_count == instance_count and state_of(deployment) == "Succeeded":
                 return
             deployment.instance_count = instance_count
             poller = self.client.online_deployments.begin_create_or_update(deployment)
@@ -197,11 +196,17 @@ class AzureML:
 def describe(deployment: Any) -> Deployment:
     return Deployment(
         name=deployment.name,
-        provisioning_state=deployment.provisioning_state or "",
+        provisioning_state=state_of(deployment),
         instance_type=deployment.instance_type or "",
         instance_count=deployment.instance_count or 0,
         tags=dict(deployment.tags or {}),
     )
+
+
+def state_of(resource: Any) -> str:
+    """Return the provisioning state as the platform writes it; the SDK has an enumeration for endpoints alone."""
+    state = resource.provisioning_state or ""
+    return str(getattr(state, "value", state))
 
 
 def with_traffic(traffic: Mapping[str, Any] | None) -> Traffic:

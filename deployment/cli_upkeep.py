@@ -34,7 +34,6 @@ from deployment.display import LiveDisplay, make_console
 from deployment.evidence import Evidence
 from deployment.journal import Journal
 from deployment.outcomes import EXIT_BAD_INPUT, Outcome
-from deployment.platform import require
 from deployment.record import read_record
 from deployment.releasing import Paths
 from deployment.standing import endpoint_standing, history_table, status_table
@@ -42,6 +41,7 @@ from deployment.takeback import TakeBack, TakenBack
 from deployment.taking import COLOURS
 
 How = Callable[[TakeBack], TakenBack]
+NO_ENDPOINT = "The endpoint does not exist yet; `python -m deployment promote` creates it."
 STYLES = {Standing.OK: "green", Standing.WARN: "yellow", Standing.FAIL: "red"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
@@ -138,7 +138,7 @@ def status(
     if as_json:
         typer.echo(json.dumps(endpoint_standing(endpoint) if endpoint else None, indent=1))
     elif endpoint is None:
-        console.print("The endpoint does not exist yet; `python -m deployment promote` creates it.")
+        console.print(NO_ENDPOINT)
     else:
         for line in status_table(endpoint):
             console.print(line, markup=False)
@@ -152,13 +152,13 @@ def history(
 ) -> None:
     """Show the last ten releases of the endpoint and how each ended."""
     paths = Paths(settings_file, endpoint_file=endpoint_file, deployment_file=deployment_file)
-    endpoint = require(connect_patiently(paths, settings_of(paths)).observe())
-    record = read_record(endpoint.tags)
+    endpoint = connect_patiently(paths, settings_of(paths)).observe()
+    record = read_record(endpoint.tags) if endpoint else None
     past = record.past if record else ()
     if as_json:
         typer.echo(json.dumps([asdict(entry) for entry in past], indent=1, default=str))
     elif not past:
-        make_console().print(f"endpoint {endpoint.name}: no release has ended yet", markup=False)
+        make_console().print("No release has ended yet." if endpoint else NO_ENDPOINT)
     else:
         make_console().print(history_table(past))
 

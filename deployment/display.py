@@ -12,10 +12,16 @@ from deployment.release import Result
 from load.measure import Progress as LoadProgress
 from load.report_data import JournalEntry
 
+LOG_COLUMNS = 160
+
 
 def make_console() -> Console:
-    """Return a console bound to this stdout, which stays visible while the SDK's own output is redirected."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    """Return a console bound to this stdout, which stays visible while the SDK's own output is redirected.
+
+    In a log, which has no width of its own, tables are as wide as they need.
+    """
+    width = None if sys.stdout.isatty() else LOG_COLUMNS
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True, width=width)
 
 
 class LiveDisplay:

@@ -25,13 +25,14 @@ from tests.faults.cells import EFFECTS, ENDINGS, KILL_AFTER, KILL_BEFORE, LOST_A
 from tests.faults.cells import matrix as matrix_of
 
 EXIT_NOT_HELD = 1
+TOLD_EVERY = 50
 FAULTS = (*EFFECTS, LOST_ANSWER, *ENDINGS, KILL_BEFORE, KILL_AFTER)
 RELEASE_AT_MOST_S = 15.0
 POSITION, HELD = TypeAdapter(Position), TypeAdapter(list[Held])
 REPOSITORY = Path(__file__).parents[2]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 class Worker:
@@ -137,6 +138,8 @@ def run_all(ready: Sequence[Worker], work: Sequence[Cell | Storm]) -> list[Held]
                 held = HELD.validate_python(worker.ask(dataclasses.asdict(todo.get())))[0]
                 found.append(held)
                 progress.advance(task)
+                if not console.is_terminal and len(found) % TOLD_EVERY == 0:
+                    console.print(f"{len(found)} of {len(work)} releases struck")
                 if held.broken:
                     progress.console.print(f"BROKEN {told(held)}: {'; '.join(held.broken)}", markup=False)
 

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -26,8 +25,8 @@ def test_releases_that_are_struck_at_any_call_keep_every_promise_and_are_repaire
     tmp_path: Path,
 ) -> None:
     seed = datetime.now(UTC).date().toordinal()
-    command = [sys.executable, "-m", "tests.faults", "--sample", str(CELLS), "--storms", str(STORMS)]
-    command += ["--jobs", "2", "--seed", str(seed), "--reports", str(tmp_path)]
+    arguments = f"ARGS=--sample {CELLS} --storms {STORMS} --jobs 2 --seed {seed}"
+    command = ["make", "faults", arguments, f"REPORTS={tmp_path}"]
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     figures = {each["name"]: each["value"] for each in json.loads((tmp_path / "faults.json").read_text())["figures"]}

@@ -146,7 +146,8 @@ def test_a_first_write_whose_answer_was_lost_still_takes_the_endpoint() -> None:
 
 def test_every_write_extends_the_lease() -> None:
     platform = FakePlatform(both(BLUE_LIVE))
-    times = iter(utc_now() + timedelta(hours=hour) for hour in range(1, 3))
+    began = utc_now()
+    times = iter(began + timedelta(hours=hour) for hour in range(1, 3))
     record = make_record(Phase.PASSED)
     hold = Hold(platform, record, (platform.there().routing,), ("",), lease_s=60, now=lambda: next(times))
     hold.write(Phase.SHIFTING)

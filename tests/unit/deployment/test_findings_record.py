@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from deployment import single_steps
 from deployment.outcomes import BadInputError, Outcome, PlatformError
 from deployment.phases import Phase
 from deployment.platform import Routing
@@ -14,6 +15,7 @@ from deployment.release import Release
 from deployment.standing import endpoint_standing, status_table
 from deployment.takeback import TakeBack
 from load.measure import LoadError
+from tests.lib.load_samples import Answers
 from tests.lib.release_fakes import GOLDEN, FakePlatform, FakeScoring, make_journal, make_record
 from tests.unit.deployment.scene import (
     BLUE_LIVE,
@@ -25,6 +27,7 @@ from tests.unit.deployment.scene import (
     a_rollout,
     an_endpoint,
     record_on,
+    rows_file,
     with_record,
 )
 
@@ -185,3 +188,13 @@ def test_what_was_rolled_back_to_a_named_deployment_stays_there_when_it_is_resum
     assert platform.there().traffic == GREEN_LIVE
     a_rollout(platform, tmp_path).promote()
     assert platform.there().traffic == GREEN_LIVE
+
+
+@pytest.mark.parametrize(("live", "candidate"), [("green", "blue"), (None, "green")], ids=["the other way", "alone"])
+def test_rows_of_another_comparison_do_not_count(live: str | None, candidate: str, tmp_path: Path) -> None:
+    platform = FakePlatform(an_endpoint())
+    rollout = a_rollout(platform, tmp_path)
+    rollout.run(rollout.deploy, rollout.smoke)
+    rollout.evidence.rows_path.write_bytes(rows_file(live, candidate, Answers()))
+    with pytest.raises(BadInputError, match="run `load` first"):
+        single_steps.gate(a_rollout(platform, tmp_path))

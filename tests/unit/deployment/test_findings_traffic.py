@@ -9,24 +9,20 @@ import pytest
 from deployment import bake, single_steps
 from deployment.bake import watch
 from deployment.hold import is_split
-from deployment.outcomes import BadInputError, ConflictError, Outcome, PlatformError
+from deployment.outcomes import BadInputError, Outcome, PlatformError
 from deployment.phases import Phase
-from deployment.platform import IMAGE_TAG, Endpoint, Routing, Traffic
+from deployment.platform import Routing, Traffic
 from deployment.scoring import Answer
-from load.measure import Measurement
-from tests.lib.release_fakes import GOLDEN, FakePlatform, FakeScoring, make_record
+from tests.lib.release_fakes import GOLDEN, FakePlatform, FakeScoring
 from tests.unit.deployment.scene import (
     BLUE_LIVE,
-    IMAGE,
     OTHER_IMAGE,
     SETTINGS,
     Measured,
     a_deployment,
-    a_release,
     a_rollout,
     an_endpoint,
     record_on,
-    silent,
     with_record,
 )
 from tests.unit.deployment.test_bake import Clock, TimedScoring
@@ -134,50 +130,6 @@ def test_the_step_shift_sees_that_the_candidate_is_still_what_has_passed(tmp_pat
     with pytest.raises(BadInputError, match="run `deploy` first"):
         single_steps.shift(a_rollout(platform, tmp_path))
     assert platform.there().traffic == BLUE_LIVE
-
-
-def silent_release() -> FakePlatform:
-    """Return the platform on which release r-2 was killed before its candidate was ready, longer ago than its lease."""
-    record = silent(replace(make_record(Phase.OBSERVED), image=IMAGE))
-    return FakePlatform(with_record(an_endpoint(), record))
-
-
-def test_a_release_that_goes_on_keeps_others_out_again(tmp_path: Path) -> None:
-    platform = silent_release()
-    resumed = a_rollout(platform, tmp_path)
-    resumed.run(resumed.deploy)
-    with pytest.raises(BadInputError, match="release r-2 is under way"):
-        a_rollout(platform, tmp_path / "r-3", release=a_release("r-3", OTHER_IMAGE)).promote()
-
-
-def test_a_process_that_was_overtaken_cannot_exchange_the_candidate_of_the_other(tmp_path: Path) -> None:
-    platform = silent_release()
-    overtaken = a_rollout(platform, tmp_path / "r-2")
-    overtaken.take()
-
-    def measured_meanwhile(*arguments: Any, **named: Any) -> Measurement:
-        measurement = Measured()(*arguments, **named)
-        overtaken.end_of(overtaken.deploy)
-        return measurement
-
-    release = a_release("r-3", OTHER_IMAGE)
-    # Refusing r-3 is as good: r-2 has just come back.
-    try:
-        result = a_rollout(platform, tmp_path / "r-3", release=release, measure=measured_meanwhile).promote()
-    except (BadInputError, ConflictError):
-        return
-    assert result.outcome is not Outcome.PROMOTED or (
-        platform.there().deployments["green"].tags[IMAGE_TAG] == OTHER_IMAGE
-    )
-
-
-def test_a_held_endpoint_without_deployments_is_not_deleted_because_an_update_failed(tmp_path: Path) -> None:
-    bare = Endpoint("fake", "http://127.0.0.1:9/score", {}, {}, {}, provisioning_state="Failed")
-    held = with_record(bare, make_record(Phase.OBSERVED, live="", candidate="blue"))
-    platform = FakePlatform(held)
-    with pytest.raises(BadInputError, match="release r-2 is under way"):
-        a_rollout(platform, tmp_path, release=a_release("r-3")).promote()
-    assert platform.there() is held
 
 
 def test_a_failing_live_that_answers_a_client_is_no_breach_of_the_candidate() -> None:

@@ -121,8 +121,9 @@ def test_a_deployment_has_the_role_that_the_release_gives_it(
     assert {name: role_of(found, found.deployments[name], record) for name in roles} == roles
 
 
-def test_the_line_of_a_release_under_way_says_who_holds_it_until_when() -> None:
+def test_the_line_of_a_release_under_way_says_who_holds_it_until_when(monkeypatch: pytest.MonkeyPatch) -> None:
     record = make_record(Phase.SHIFTING)
+    monkeypatch.setattr("deployment.standing.utc_now", lambda: record.at)
     assert release_line(record) == (
         f"release r-2: shifting, 0 s ago, held by ci #1 until {record.leased_until:%H:%M:%S} UTC"
     )
