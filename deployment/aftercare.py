@@ -37,10 +37,13 @@ class Aftercare:
         if record is not None and record.keeps_warm(self.now()) and not at_once:
             self.say(f"{record.kept} stays warm until {stamp_of(record)}, the way back of release {record.release_id}")
             return
+        hold = self.take(endpoint, record) if record is not None else None
         for name in sorted(set(endpoint.deployments) - set(endpoint.traffic)):
+            if hold is not None:
+                hold.refuse_unless_ours()
             self.retire(endpoint, name)
-        if record is not None and record.phase is Phase.PROMOTED:
-            self.close(endpoint, record)
+        if hold is not None and hold.record.phase is Phase.PROMOTED:
+            hold.put(replace(hold.record, phase=Phase.DONE, kept="", kept_until=None), endpoint.routing, self.platform)
         self.say(f"endpoint {endpoint.name}: {endpoint.routing}; nothing else is kept")
 
     def retire(self, endpoint: Endpoint, name: str) -> None:
@@ -53,12 +56,14 @@ class Aftercare:
         self.platform.delete_deployment(name)
         self.say(f"{name} deleted: it had no traffic")
 
-    def close(self, endpoint: Endpoint, record: Record) -> None:
-        """Leave on the endpoint that the way back is closed."""
-        done = replace(record, phase=Phase.DONE, kept="", kept_until=None, holder=new_holder(record.run_url))
-        lease_s = self.settings.platform.lease_s
-        hold = Hold(self.platform, done, (endpoint.routing,), (endpoint.holder,), lease_s, self.now)
-        hold.write(Phase.DONE)
+    def take(self, endpoint: Endpoint, record: Record) -> Hold:
+        """Put this process's name on the endpoint, so that a release which begins meanwhile is noticed."""
+        named = replace(record, holder=new_holder(record.run_url))
+        hold = Hold(
+            self.platform, named, (endpoint.routing,), (endpoint.holder,), self.settings.platform.lease_s, self.now
+        )
+        hold.write(record.phase, endpoint.routing)
+        return hold
 
     def teardown(self, endpoint: Endpoint) -> None:
         """Delete the endpoint with everything on it; raises BadInputError while a release is under way."""

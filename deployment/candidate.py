@@ -14,11 +14,14 @@ FIRST_LOOK_S = 0.1
 LONGEST_LOOK_S = 5.0
 
 
-def bring_up(platform: PatientPlatform, request: DeploymentRequest, *, timeout_s: float) -> bool:
+def bring_up(
+    platform: PatientPlatform, request: DeploymentRequest, *, timeout_s: float, before_making: Callable[[], None]
+) -> bool:
     """Make the deployment that is asked for, and return whether it had to be made.
 
     One that is already there, of the same release and image and ready, is left as it is; anything else under the name
-    is deleted first. Raises ProvisioningError where it does not become ready.
+    is deleted first. `before_making` is called before anything is changed, and may raise. Raises ProvisioningError
+    where it does not become ready.
     """
     made = False
 
@@ -27,6 +30,7 @@ def bring_up(platform: PatientPlatform, request: DeploymentRequest, *, timeout_s
         found = settled(platform, request.name, timeout_s=timeout_s)
         if found is not None and is_what_was_asked_for(found, request):
             return
+        before_making()
         if found is not None:
             platform.delete_deployment(request.name)
         made = True

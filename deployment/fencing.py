@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from deployment.outcomes import ConflictError
 from deployment.platform import HOLDER_TAG, Routing
-from deployment.record import PREFIX
+from deployment.record import OWN_TAGS
 
 
 def without_record(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the tags that are not a release's."""
-    return {name: value for name, value in tags.items() if not name.startswith(PREFIX)}
+    return {name: value for name, value in tags.items() if name not in OWN_TAGS}
 
 
 def refuse_if_changed(

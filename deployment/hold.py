@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from deployment.fencing import refuse_if_changed
 from deployment.outcomes import BadInputError
-from deployment.phases import Phase
-from deployment.platform import Endpoint, Platform, Routing
+from deployment.phases import UNDER_TRAFFIC, Phase
+from deployment.platform import Endpoint, Platform, Routing, require
 from deployment.record import Record, utc_now
 
 
@@ -41,12 +42,23 @@ class Hold:
         ended = self.record.ended(phase, outcome, self.now(), keep_warm_s=keep_warm_s)
         self.put(ended, self.routing, self.platform)
 
+    def refuse_unless_ours(self) -> None:
+        """Raise ConflictError where somebody else has changed the endpoint since the last write."""
+        found = require(self.platform.observe())
+        refuse_if_changed(found.name, found.routing, found.tags, self.possible, self.holders)
+
+    def mark(self, phase: Phase) -> None:
+        """Set the phase and leave the routing as it is found, which is one of those that are possible."""
+        found = require(self.platform.observe()).routing
+        self.put(replace(self.record, phase=phase), found if found in self.possible else self.routing, self.platform)
+
     def put(self, record: Record, routing: Routing, platform: Platform) -> None:
-        self.record = self.stamped(record, routing)
+        wanted = self.stamped(record, routing)
+        tags = wanted.to_tags()
         self.possible = (*self.possible, routing)
         self.holders = (*self.holders, record.holder)
-        platform.write(routing, self.record.to_tags(), expected=self.possible, holders=self.holders)
-        self.possible, self.holders = (routing,), (record.holder,)
+        platform.write(routing, tags, expected=self.possible, holders=self.holders)
+        self.record, self.possible, self.holders = wanted, (routing,), (record.holder,)
 
     def stamped(self, record: Record, routing: Routing) -> Record:
         """Return the record as it is written now, with a new lease."""
@@ -78,7 +90,7 @@ def refuse_if_in_flight(found: Record, endpoint: Endpoint, now: datetime) -> Non
             f"{found.at:%H:%M:%S} UTC, held by {found.holder} until {found.leased_until:%H:%M:%S} UTC); wait, or "
             f"{ways}"
         )
-    if is_split(endpoint.routing) or found.phase is Phase.FROZEN:
+    if is_split(endpoint.routing) or found.phase in UNDER_TRAFFIC:
         raise BadInputError(
             f"endpoint {endpoint.name}: release {found.release_id} broke off as {found.phase} with {endpoint.routing}, "
             f"and nobody has come back for it since {found.leased_until:%Y-%m-%d %H:%M} UTC; {ways}"

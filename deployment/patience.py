@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from deployment.outcomes import TransientError
+from deployment.outcomes import ReleaseError, TransientError
 from deployment.platform import Container, DeploymentRequest, Endpoint, Platform, Routing
 
 Returned = TypeVar("Returned")
@@ -20,6 +20,8 @@ class PatientPlatform:
 
     platform: Platform
     patience_s: float
+    # What is worth another try; the way back tries again whatever the SDK itself breaks with, too.
+    repeated: tuple[type[Exception], ...] = (TransientError,)
 
     def observe(self) -> Endpoint | None:
         return self.repeat(self.platform.observe)
@@ -57,11 +59,16 @@ class PatientPlatform:
         return self.repeat(lambda: self.platform.logs(deployment, container, lines=lines))
 
     def repeat(self, call: Callable[[], Returned]) -> Returned:
-        """Return what the call returns; raises its last TransientError once the patience is over."""
+        """Return what the call returns; raises what it last failed with once the patience is over."""
         attempts = Retrying(
-            retry=retry_if_exception_type(TransientError),
+            retry=retry_if_exception(self.is_repeated),
             stop=stop_after_delay(self.patience_s),
             wait=wait_random_exponential(multiplier=FIRST_PAUSE_S, max=LONGEST_PAUSE_S),
             reraise=True,
         )
         return attempts(call)
+
+    def is_repeated(self, error: BaseException) -> bool:
+        return isinstance(error, self.repeated) and (
+            isinstance(error, TransientError) or not isinstance(error, ReleaseError)
+        )

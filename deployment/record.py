@@ -1,6 +1,7 @@
 """What the endpoint's tags say of the release that holds it: the one memory that a release has."""
 
 import getpass
+import re
 import secrets
 import socket
 from collections.abc import Mapping
@@ -14,15 +15,25 @@ from deployment.platform import HOLDER_TAG, Routing
 
 PREFIX = "release_"
 MOST_PAST = 10
+NAMES = (
+    *("id", "phase", "phase_at", "holder", "leased_until", "live", "candidate", "image", "model_version", "git_sha"),
+    *("routing", "run_url", "kept", "kept_until"),
+    *(f"past_{place}" for place in range(MOST_PAST)),
+)
+OWN_TAGS = frozenset(PREFIX + name for name in NAMES)
 # What Azure Resource Manager allows: 50 tags of a resource, 256 characters of a value
 # (Microsoft Learn, "Use tags to organize your Azure resources").
 MAX_VALUE_CHARACTERS = 256
 SEPARATOR = "|"
+DIGITS = 12
+# So that a release's line in the history fits into one tag.
+NAME_CHARACTERS, VERSION_CHARACTERS = 80, 40
+NAME = rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_CHARACTERS - 1}}}"
 
 
 @dataclass(frozen=True)
 class Past:
-    """A release that has ended, in one tag."""
+    """A release that has ended, in one tag, which keeps the first twelve hex digits of its image and its commit."""
 
     release_id: str
     outcome: str
@@ -33,13 +44,14 @@ class Past:
     git_sha: str
 
     def to_tag(self) -> str:
-        cells = (self.release_id, self.outcome, stamp(self.finished_at), self.deployment)
-        return SEPARATOR.join((*cells, self.model_version, digest_of(self.image), self.git_sha[:12]))
+        version = self.model_version.replace(SEPARATOR, "/")[:VERSION_CHARACTERS]
+        cells = (self.release_id, self.outcome, stamp(self.finished_at), self.deployment, version)
+        return SEPARATOR.join((*cells, digest_of(self.image) or self.image[:DIGITS], self.git_sha[:DIGITS]))
 
     @classmethod
     def from_tag(cls, value: str) -> Self:
         release_id, outcome, finished_at, deployment, model_version, image, git_sha = value.split(SEPARATOR)
-        return cls(release_id, outcome, datetime.fromisoformat(finished_at), deployment, model_version, image, git_sha)
+        return cls(release_id, outcome, moment(finished_at), deployment, model_version, image, git_sha)
 
 
 @dataclass(frozen=True)
@@ -98,7 +110,7 @@ class Record:
             "model_version": self.model_version,
             "git_sha": self.git_sha,
             "routing": routing_to_tag(self.routing),
-            "run_url": self.run_url,
+            "run_url": self.run_url[:MAX_VALUE_CHARACTERS],
             "kept": self.kept,
             "kept_until": stamp(self.kept_until) if self.kept_until else "",
         }
@@ -117,16 +129,16 @@ def read_record(tags: Mapping[str, str]) -> Record | None:
 
     Raises BadInputError where a tag was damaged, with its name and what to do.
     """
-    own = {name.removeprefix(PREFIX): value for name, value in tags.items() if name.startswith(PREFIX)}
-    if "phase" not in own:
+    own = {name.removeprefix(PREFIX): value for name, value in tags.items() if name in OWN_TAGS}
+    if not own:
         return None
     try:
         return Record(
             release_id=own["id"],
             phase=Phase(own["phase"]),
-            at=datetime.fromisoformat(own["phase_at"]),
+            at=moment(own["phase_at"]),
             holder=tags[HOLDER_TAG],
-            leased_until=datetime.fromisoformat(own["leased_until"]),
+            leased_until=moment(own["leased_until"]),
             live=own.get("live", ""),
             candidate=own["candidate"],
             image=own.get("image", ""),
@@ -135,7 +147,7 @@ def read_record(tags: Mapping[str, str]) -> Record | None:
             routing=routing_from_tag(own.get("routing", "")),
             run_url=own.get("run_url", ""),
             kept=own.get("kept", ""),
-            kept_until=datetime.fromisoformat(own["kept_until"]) if "kept_until" in own else None,
+            kept_until=moment(own["kept_until"]) if "kept_until" in own else None,
             past=tuple(Past.from_tag(own[f"past_{place}"]) for place in range(MOST_PAST) if f"past_{place}" in own),
         )
     except (KeyError, ValueError) as error:
@@ -164,13 +176,31 @@ def utc_now() -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
+def require_name(what: str, value: str) -> str:
+    """Return a name that fits into tags, folders and commands; raises BadInputError."""
+    if re.fullmatch(NAME, value) is None:
+        raise BadInputError(
+            f"{what}: {value!r} is not 1 to {NAME_CHARACTERS} letters, digits, dots, dashes and underscores, a "
+            "letter or digit first; choose another"
+        )
+    return value
+
+
+def moment(value: str) -> datetime:
+    """Read a time with its zone; raises ValueError."""
+    at = datetime.fromisoformat(value)
+    if at.tzinfo is None:
+        raise ValueError(f"{value} has no time zone")
+    return at
+
+
 def stamp(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
 
 
 def digest_of(image: str) -> str:
     """Return the image's digest, short enough for a tag and long enough to find it."""
-    return image.partition("@sha256:")[2][:12]
+    return image.partition("@sha256:")[2][:DIGITS]
 
 
 def routing_to_tag(routing: Routing) -> str:

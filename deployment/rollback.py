@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from deployment.candidate import look_until
 from deployment.hold import Hold
-from deployment.outcomes import ConflictError, PlatformError
+from deployment.outcomes import ConflictError
 from deployment.patience import PatientPlatform
 from deployment.phases import Phase
 from deployment.platform import Endpoint, Platform, Routing, require
@@ -36,14 +36,14 @@ class WayBack:
         deployment of the target cannot take traffic, or if the platform refuses for as long as it is asked, and
         ConflictError if somebody else has changed the endpoint.
         """
-        patient = PatientPlatform(self.platform, self.patience_s)
+        patient = PatientPlatform(self.platform, self.patience_s, repeated=(Exception,))
         try:
             self.refuse_if_sick(require(patient.observe()), target)
             hold.write(phase, target, platform=patient)
-        except ConflictError:
+        except (ConflictError, NoSafeWayError):
             raise
-        except PlatformError as error:
-            raise NoSafeWayError(f"the platform refused for {self.patience_s:g} s: {error}") from error
+        except Exception as error:
+            raise NoSafeWayError(f"the platform refused for up to {self.patience_s:g} s: {error}") from error
         if not target.traffic:
             return SplitCheck(fits=True, reason="nobody has traffic, as before", answered={}, failures=())
         return wait_until_routed(

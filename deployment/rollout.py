@@ -7,7 +7,7 @@ from deployment.candidate import bring_up
 from deployment.ending import failed_to_start, keep_logs, refused_by_gate
 from deployment.golden import refuse_if_wrong, smoke
 from deployment.outcomes import BadInputError, Breach, ConflictError, Outcome, ProvisioningError
-from deployment.phases import ENDED, Phase
+from deployment.phases import ENDED, UNDER_TRAFFIC, Phase
 from deployment.platform import require
 from deployment.release import Result
 from deployment.shift import LOOK_AT_IT, Shift, reason_of
@@ -55,8 +55,8 @@ class Rollout(Undertaking):
         if self.journal.phase is Phase.PROMOTED:
             self.keep_live_warm()
             return None
-        if isinstance(error, ConflictError):
-            return self.end(Outcome.FROZEN, str(error), LOOK_AT_IT)
+        if isinstance(error, ConflictError) or self.journal.phase in UNDER_TRAFFIC:
+            return self.end(Outcome.FROZEN, reason_of(error), LOOK_AT_IT)
         outcome = Outcome.PLATFORM_ERROR if isinstance(error, Exception) else Outcome.STOPPED
         return self.end(outcome, reason_of(error), "Live keeps all traffic. Release again.")
 
@@ -65,9 +65,10 @@ class Rollout(Undertaking):
     def take(self) -> None:
         """Read the endpoint, create it where there is none, and hold it."""
         self.journal.watcher.started("reading the endpoint")
-        self.taken = taken = take(self.patient, self.settings.platform, self.release)
-        self.journal.phase = taken.phase
-        self.journal.traffic = taken.endpoint.traffic
+        taken = take(self.patient, self.settings.platform, self.release)
+        self.journal.phase, self.journal.traffic = taken.phase, taken.routing.traffic
+        self.taken = taken
+        taken.write()
         self.journal.record(taken.event)
 
     def deploy(self) -> None:
@@ -77,15 +78,21 @@ class Rollout(Undertaking):
         self.journal.watcher.started(f"deploying {self.candidate} at 0 %")
         try:
             timeout_s = self.settings.platform.provisioning_timeout_s
-            made = bring_up(self.patient, self.request, timeout_s=timeout_s)
+            made = bring_up(self.patient, self.request, timeout_s=timeout_s, before_making=self.begin_anew)
         except ProvisioningError as error:
             self.logs = keep_logs(self.patient, self.candidate, self.evidence)
             raise failed_to_start(self.candidate, self.evidence, self.logs, error) from error
-        if made:
-            self.evidence.forget_measurements()
         if made or self.journal.phase is Phase.OBSERVED:
             model = self.release.model
             self.journal.enter(Phase.DEPLOYED, f"{self.candidate} is ready at 0 % with model {model.version}")
+
+    def begin_anew(self) -> None:
+        """See that the endpoint is still held, and forget what was found of a candidate that is not there any more."""
+        if self.hold.record.phase is Phase.PASSED:
+            self.hold.write(Phase.OBSERVED)
+        else:
+            self.hold.refuse_unless_ours()
+        self.evidence.forget_measurements()
 
     def smoke(self) -> None:
         """Ask the candidate its golden requests, by name."""
@@ -130,7 +137,13 @@ class Rollout(Undertaking):
         """Let the gate judge the stored rows, and leave its word on the endpoint."""
         if self.journal.phase is not Phase.MEASURED:
             return
-        self.verdict = verdict = judge(read_rows(self.evidence.rows_path), self.settings.gate)
+        rows = read_rows(self.evidence.rows_path)
+        if (rows.plan.live, rows.plan.candidate) != (self.live, self.candidate):
+            raise BadInputError(
+                f"gate: {self.evidence.rows_path} is of {rows.plan.candidate} beside {rows.plan.live}, not of "
+                f"{self.candidate} beside {self.live}; run `load` first"
+            )
+        self.verdict = verdict = judge(rows, self.settings.gate)
         if verdict.outcome is not GateOutcome.PASS:
             raise refused_by_gate(verdict)
         self.hold.write(Phase.PASSED)
@@ -153,6 +166,8 @@ class Rollout(Undertaking):
         )
         if self.journal.phase in {Phase.ROLLING_BACK, Phase.FROZEN}:
             raise shift.go_back("The release had begun to go back when it was cut off.")
+        if self.journal.phase is Phase.SHIFTING and not self.is_there():
+            raise shift.go_back(f"{self.candidate} is not the deployment of this release any more.")
         shift.run()
 
     def keep_live_warm(self) -> None:

@@ -112,6 +112,18 @@ class ReleaseSettings(BaseModel):
     soak: SoakSettings = SoakSettings()
     platform: PlatformSettings = PlatformSettings()
 
+    @model_validator(mode="after")
+    def the_lease_outlasts_what_is_done_in_silence(self) -> Self:
+        load, shift, platform = self.load, self.shift, self.platform
+        measured_s = load.warmup_s + load.duration_s + load.timeout_s
+        silent_s = platform.provisioning_timeout_s + measured_s + max(shift.bake_s, shift.mirror_s)
+        if platform.lease_s < silent_s:
+            raise ValueError(
+                f"platform.lease_s ({platform.lease_s:g}) must be at least provisioning_timeout_s, the load test and a "
+                f"step together ({silent_s:g}), in which nothing is written to the endpoint"
+            )
+        return self
+
 
 def read_settings(path: Path, *, profile: str | None = None) -> ReleaseSettings:
     """Read the settings with [profiles.<profile>.*] laid over the file's own tables.

@@ -10,7 +10,7 @@ from deployment.candidate import look_until
 from deployment.golden import GoldenRequests
 from deployment.hold import Hold
 from deployment.journal import Journal
-from deployment.outcomes import Breach, ConflictError, Outcome, PlatformError, ReleaseError
+from deployment.outcomes import Breach, ConflictError, Outcome, ReleaseError
 from deployment.phases import Phase
 from deployment.platform import Platform, Routing, require
 from deployment.rollback import NoSafeWayError, WayBack
@@ -182,8 +182,8 @@ class Shift:
 
     def freeze_and_say_so(self, why: str) -> Breach:
         """Freeze, and leave the word on the endpoint, where it is ours and takes it."""
-        with suppress(PlatformError):
-            self.hold.write(Phase.FROZEN)
+        with suppress(Exception):
+            self.hold.mark(Phase.FROZEN)
         return self.freeze(why)
 
     def freeze(self, why: str) -> Breach:

@@ -1,6 +1,5 @@
 """Steps that run in a process of their own, and what each needs of those that other processes have gone."""
 
-from deployment.candidate import is_what_was_asked_for
 from deployment.golden import refuse_if_wrong
 from deployment.outcomes import BadInputError
 from deployment.phases import Phase
@@ -41,8 +40,8 @@ def require_ready(rollout: Rollout) -> None:
     """See that the candidate is deployed and ready; raises BadInputError where it is not."""
     if rollout.journal.phase is not Phase.OBSERVED:
         return
-    found = require(rollout.patient.observe()).deployments.get(rollout.candidate)
-    if found is None or not is_what_was_asked_for(found, rollout.request):
+    if not rollout.is_there():
+        found = require(rollout.patient.observe()).deployments.get(rollout.candidate)
         state = f"{rollout.candidate} is {found.provisioning_state}" if found else f"there is no {rollout.candidate}"
         raise BadInputError(f"release {rollout.release.release_id}: {state} of this release; run `deploy` first")
     rollout.journal.enter(Phase.DEPLOYED, f"{rollout.candidate} is ready at 0 %, as deployed before")
@@ -70,6 +69,11 @@ def require_measured(rollout: Rollout) -> None:
 
 def require_passed(rollout: Rollout) -> None:
     """See that the endpoint has the gate's word; raises BadInputError where it has not."""
+    if rollout.journal.phase is Phase.PASSED and not rollout.is_there():
+        raise BadInputError(
+            f"release {rollout.release.release_id}: {rollout.candidate} is not the deployment that has passed any "
+            "more; run `deploy` first"
+        )
     if rollout.journal.phase in BEGUN - {Phase.PASSED}:
         raise BadInputError(
             f"release {rollout.release.release_id}: the endpoint says that it is {rollout.hold.record.phase}, not "

@@ -7,13 +7,14 @@ from deployment.hold import Hold
 from deployment.journal import Journal
 from deployment.outcomes import BadInputError, Outcome, PlatformError
 from deployment.patience import PatientPlatform
-from deployment.phases import Phase
+from deployment.phases import UNDER_TRAFFIC, Phase
 from deployment.platform import Endpoint, Platform, Routing, require
 from deployment.record import Record, new_holder, read_record, utc_now
-from deployment.rollback import NoSafeWayError, WayBack
+from deployment.rollback import PROBES, NoSafeWayError, WayBack
 from deployment.scoring import Ask, ScoringClient, asking
 from deployment.settings import ReleaseSettings
 from deployment.signals import undisturbed
+from deployment.split import probe, wait_until_routed
 from deployment.taking import observe_settled
 
 WITHOUT_A_RELEASE = "none"
@@ -55,8 +56,11 @@ class TakeBack:
         if target not in endpoint.deployments:
             there = ", ".join(sorted(endpoint.deployments)) or "none"
             raise BadInputError(f"rollback: endpoint {endpoint.name} has no deployment {target!r}; it has: {there}")
+        wanted = Routing({target: 100})
+        if endpoint.routing == wanted and (record is None or not record.in_flight):
+            return self.say_so(endpoint, wanted)
         self.scale_up(endpoint, target)
-        return self.go(endpoint, record or self.new_record(endpoint, target), Routing({target: 100}))
+        return self.go(endpoint, aimed_at(target, endpoint, record or self.new_record(endpoint, target)), wanted)
 
     def observe(self) -> Endpoint:
         patient = PatientPlatform(self.platform, self.settings.platform.rollback_patience_s)
@@ -84,21 +88,22 @@ class TakeBack:
         if serving is not None and endpoint.deployments[target].instance_count < serving.instance_count:
             before, wanted = endpoint.deployments[target].instance_count, serving.instance_count
             self.journal.watcher.started(f"scaling {target} from {before} to {wanted} instances")
-            PatientPlatform(self.platform, self.settings.platform.patience_s).scale(target, wanted)
-            self.journal.record(f"{target} scaled from {before} to {wanted} instances")
+            try:
+                PatientPlatform(self.platform, self.settings.platform.patience_s).scale(target, wanted)
+            except PlatformError as error:
+                self.journal.record(f"{target} keeps {before} instances where {serving.name} has {wanted}: {error}")
+            else:
+                self.journal.record(f"{target} scaled from {before} to {wanted} instances")
 
     def go(self, endpoint: Endpoint, found: Record, target: Routing) -> TakenBack:
         """Take the endpoint from whoever holds it, and walk the way back."""
         patient = PatientPlatform(self.platform, self.settings.platform.patience_s)
         record = replace(found, holder=new_holder(self.run_url))
         hold = Hold(patient, record, (endpoint.routing,), (endpoint.holder,), self.settings.platform.lease_s)
-        had_traffic = endpoint.routing != target
+        had_traffic = endpoint.routing != target or found.phase in UNDER_TRAFFIC
         self.journal.phase, self.journal.traffic = Phase.ROLLING_BACK, target.traffic
         self.journal.record(f"{endpoint.routing} before; all traffic to {target}")
-        with (
-            undisturbed(self.journal.watcher.started),
-            ScoringClient(endpoint.scoring_uri, patient.endpoint_key(), new_key=patient.endpoint_key) as client,
-        ):
+        with undisturbed(self.journal.watcher.started), self.client(endpoint) as client:
             way = WayBack(
                 self.platform,
                 self.question(client),
@@ -106,7 +111,7 @@ class TakeBack:
                 self.settings.shift.routing_timeout_s,
             )
             try:
-                check = way.walk(hold, target)
+                check = way.walk(hold, target, Phase.ROLLING_BACK if had_traffic else found.phase)
             except NoSafeWayError as error:
                 return self.frozen(f"there is no safe way back: {error}; nothing was changed", endpoint.routing)
             if not check.fits:
@@ -114,6 +119,19 @@ class TakeBack:
             self.let_go(hold, had_traffic=had_traffic)
         self.journal.enter(Phase.ROLLED_BACK, check.reason, verified=True)
         return TakenBack(Outcome.ROLLED_BACK, f"{target}: {check.reason}", target)
+
+    def say_so(self, endpoint: Endpoint, wanted: Routing) -> TakenBack:
+        """Look whether who has all traffic already is seen to; nothing is changed."""
+        with self.client(endpoint) as client:
+            ask = self.question(client)
+            timeout_s = self.settings.shift.routing_timeout_s
+            check = wait_until_routed(lambda: probe(ask, PROBES), wanted.traffic, timeout_s=timeout_s)
+        outcome = Outcome.ROLLED_BACK if check.fits else Outcome.FROZEN
+        return TakenBack(outcome, f"{wanted} already: {check.reason}", wanted)
+
+    def client(self, endpoint: Endpoint) -> ScoringClient:
+        patient = PatientPlatform(self.platform, self.settings.platform.patience_s)
+        return ScoringClient(endpoint.scoring_uri, patient.endpoint_key(), new_key=patient.endpoint_key)
 
     def question(self, client: ScoringClient) -> Ask:
         if self.golden is None:
@@ -147,3 +165,11 @@ class TakeBack:
             git_sha="",
             routing=endpoint.routing,
         )
+
+
+def aimed_at(target: str, endpoint: Endpoint, record: Record) -> Record:
+    """Return the record of a way back to `target`: whoever goes on with it goes there too."""
+    if record.live == target:
+        return record
+    others = sorted(set(endpoint.deployments) - {target})
+    return replace(record, live=target, candidate=others[0] if others else record.candidate)

@@ -1,6 +1,8 @@
 """Taking the endpoint for a release: a new one begins, one that was cut off goes on where the endpoint says it is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from deployment.candidate import look_until
 from deployment.hold import Hold, refuse_if_held
@@ -8,7 +10,7 @@ from deployment.outcomes import BadInputError, ConflictError, PlatformError
 from deployment.patience import PatientPlatform
 from deployment.phases import UNDER_TRAFFIC, Phase
 from deployment.platform import Endpoint, Routing, require
-from deployment.record import Past, Record, new_holder, read_record, utc_now
+from deployment.record import Past, Record, new_holder, read_record, require_name, utc_now
 from deployment.release import Release
 from deployment.settings import PlatformSettings
 
@@ -19,12 +21,17 @@ REMEMBERED = UNDER_TRAFFIC | {Phase.PASSED, Phase.PROMOTED, Phase.DONE}
 
 @dataclass(frozen=True)
 class Taken:
-    """The endpoint in the hands of this process, and the phase to go on from."""
+    """The endpoint as this process is about to take it, and the phase to go on from.
 
-    endpoint: Endpoint
+    `write` takes it: whatever becomes of that, the hold knows what may stand on the endpoint afterwards.
+    """
+
+    name: str
+    routing: Routing
     hold: Hold
     phase: Phase
     event: str
+    write: Callable[[], None]
 
 
 def take(platform: PatientPlatform, settings: PlatformSettings, release: Release) -> Taken:
@@ -33,18 +40,28 @@ def take(platform: PatientPlatform, settings: PlatformSettings, release: Release
     Raises BadInputError where another release holds it, and ConflictError where somebody has changed what this one
     had left.
     """
+    require_name("release id", release.release_id)
     endpoint = observe_settled(platform, settings)
     if endpoint is None:
         return take_new_endpoint(platform, settings, release)
     found = read_record(endpoint.tags)
     refuse_if_held(found, release.release_id, endpoint, utc_now())
+    if never_came_to_be(endpoint):
+        return take_new_endpoint(platform, settings, release)
     if found is not None and is_same(found, release):
         return go_on(platform, settings, release, endpoint, found)
-    return begin(platform, settings, release, endpoint, found.past if found else ())
+    return begin(platform, settings, release, endpoint, past_of(found))
 
 
 def is_same(found: Record, release: Release) -> bool:
     return found.release_id == release.release_id and (found.in_flight or found.phase in REMEMBERED)
+
+
+def past_of(found: Record | None) -> tuple[Past, ...]:
+    """Return the history, with a line for a release that nobody has come back for."""
+    if found is None or not found.in_flight:
+        return found.past if found else ()
+    return found.ended(found.phase, "gone silent", utc_now()).past
 
 
 def begin(
@@ -57,9 +74,10 @@ def begin(
     live = endpoint.live.name if endpoint.live else ""
     record = first_record(release, live, endpoint.routing, past)
     hold = Hold(platform, record, (endpoint.routing,), (endpoint.holder,), settings.lease_s)
-    hold.write(Phase.OBSERVED)
     who_serves = f"{live} serves" if live else "nobody serves yet: a first release"
-    return Taken(endpoint, hold, Phase.OBSERVED, f"{who_serves}; the candidate will be {record.candidate}")
+    event = f"{who_serves}; the candidate will be {record.candidate}"
+    write = partial(hold.write, Phase.OBSERVED)
+    return Taken(endpoint.name, endpoint.routing, hold, Phase.OBSERVED, event, write)
 
 
 def go_on(
@@ -80,7 +98,14 @@ def go_on(
     record = replace(found, holder=new_holder(release.run_url), run_url=release.run_url)
     hold = Hold(platform, record, (endpoint.routing,), (endpoint.holder,), settings.lease_s)
     phase = found.phase if found.phase in REMEMBERED else Phase.OBSERVED
-    return Taken(endpoint, hold, phase, f"goes on as {found.phase}, which it was at {found.at:%H:%M:%S} UTC")
+    event = f"goes on as {found.phase}, which it was at {found.at:%H:%M:%S} UTC"
+    # Written at once: it keeps others out for another lease, and the earlier process from everything.
+    write = partial(hold.write, found.phase) if found.in_flight else nothing
+    return Taken(endpoint.name, endpoint.routing, hold, phase, event, write)
+
+
+def nothing() -> None:
+    """Leave a release that has ended as it is."""
 
 
 def take_new_endpoint(platform: PatientPlatform, settings: PlatformSettings, release: Release) -> Taken:
@@ -89,14 +114,23 @@ def take_new_endpoint(platform: PatientPlatform, settings: PlatformSettings, rel
     hold = Hold(platform, record, (record.routing,), (record.holder,), settings.lease_s)
 
     def attempt() -> None:
-        if observe_settled(platform, settings) is None:
+        found = observe_settled(platform, settings)
+        if found is not None and never_came_to_be(found):
+            refuse_if_held(read_record(found.tags), release.release_id, found, utc_now())
+            platform.delete_endpoint()
+            found = None
+        if found is None:
             platform.platform.create_endpoint(hold.stamped(record, record.routing).to_tags())
 
-    platform.repeat(attempt)
-    endpoint = require(platform.observe())
-    if endpoint.holder != record.holder:
-        raise ConflictError(f"endpoint {endpoint.name}: {endpoint.holder or 'somebody'} created it at the same moment")
-    return Taken(endpoint, hold, Phase.OBSERVED, f"endpoint {endpoint.name} created; the candidate will be blue")
+    def write() -> None:
+        platform.repeat(attempt)
+        endpoint = require(platform.observe())
+        if endpoint.holder != record.holder:
+            who = endpoint.holder or "somebody"
+            raise ConflictError(f"endpoint {endpoint.name}: {who} created it at the same moment")
+
+    event = f"no endpoint yet: a first release; the candidate will be {record.candidate}"
+    return Taken("", record.routing, hold, Phase.OBSERVED, event, write)
 
 
 def first_record(release: Release, live: str, routing: Routing, past: tuple[Past, ...]) -> Record:
@@ -119,11 +153,11 @@ def first_record(release: Release, live: str, routing: Routing, past: tuple[Past
 
 
 def observe_settled(platform: PatientPlatform, settings: PlatformSettings) -> Endpoint | None:
-    """Return the endpoint once no operation is under way on it; one that never came to be is deleted.
+    """Return the endpoint once no operation is under way on it.
 
     What a killed process has asked for may still be on its way: before that has ended there is no truth to read.
     """
-    endpoint = look_until(
+    return look_until(
         platform.observe,
         lambda found: found is None or found.is_settled,
         timeout_s=settings.operation_timeout_s,
@@ -132,7 +166,8 @@ def observe_settled(platform: PatientPlatform, settings: PlatformSettings) -> En
             f"{settings.operation_timeout_s:g} s; the platform is still at work on it, so run the same command again"
         ),
     )
-    if endpoint is not None and endpoint.provisioning_state != "Succeeded" and not endpoint.deployments:
-        platform.delete_endpoint()
-        return None
-    return endpoint
+
+
+def never_came_to_be(endpoint: Endpoint) -> bool:
+    """Tell whether the creation of an endpoint failed, which only deleting it helps (it has no deployments then)."""
+    return endpoint.provisioning_state != "Succeeded" and not endpoint.deployments

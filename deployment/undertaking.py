@@ -1,14 +1,15 @@
 """What a release has at hand, and how it ends."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
+from deployment.candidate import is_what_was_asked_for
 from deployment.ending import success, told_history, verdict_of
 from deployment.evidence import Evidence
 from deployment.hold import Hold
 from deployment.journal import Journal
-from deployment.outcomes import Outcome, PlatformError
+from deployment.outcomes import BadInputError, Outcome
 from deployment.patience import PatientPlatform
 from deployment.phases import Phase
 from deployment.platform import (
@@ -18,6 +19,7 @@ from deployment.platform import (
     MODEL_VERSION_TAG,
     RELEASE_ID_TAG,
     DeploymentRequest,
+    Endpoint,
     Platform,
     require,
 )
@@ -28,7 +30,8 @@ from deployment.settings import ReleaseSettings
 from deployment.signals import undisturbed
 from deployment.taking import Taken
 from load.measure import Measurement, measure
-from load.report_data import ContainerLog
+from load.report_data import ContainerLog, SmokeCheck
+from load.rows import RowsError
 from load.verdict import Verdict
 
 BEGUN = frozenset({Phase.OBSERVED, Phase.DEPLOYED, Phase.SMOKED, Phase.MEASURED, Phase.PASSED})
@@ -65,7 +68,7 @@ class Undertaking:
         """Leave the end on the endpoint; a platform that refuses even that changes nothing of what is served."""
         try:
             self.hold.end(phase, outcome, keep_warm_s=keep_warm_s)
-        except PlatformError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, the release has ended as it has
             self.journal.record(
                 f"the endpoint's tags still say that the release is under way, `resume` ends it: {error}"
             )
@@ -80,27 +83,45 @@ class Undertaking:
         return self.result(Outcome.PROMOTED, *success(self.release, self.hold.record, self.verdict_on_hand()))
 
     def result(self, outcome: Outcome, sentence: str, next_action: str) -> Result:
-        rows_path = self.evidence.rows_path
-        record = self.hold.record
+        verdict, found = self.verdict_on_hand(), self.there()
         return Result(
             outcome=outcome,
             sentence=sentence,
             next_action=next_action,
-            endpoint=self.current.endpoint.name,
+            endpoint=found.name if found else self.current.name,
             live=self.live,
             candidate=self.candidate,
-            traffic=self.journal.traffic,
-            smoke=self.evidence.read_smoke(self.release.image),
-            verdict=self.verdict_on_hand(),
+            traffic=found.traffic if found else self.journal.traffic,
+            smoke=self.smoke_on_hand(),
+            verdict=verdict,
             journal=tuple(self.journal.entries),
-            rows_path=rows_path if rows_path.exists() else None,
+            rows_path=self.evidence.rows_path if verdict else None,
             logs=self.logs,
-            history=told_history(record.past, but=self.release.release_id),
+            history=told_history(self.hold.record.past, but=self.release.release_id),
         )
 
     def verdict_on_hand(self) -> Verdict | None:
-        """Return the verdict; judged again from the rows where another process of this release did that."""
-        return self.verdict or verdict_of(self.evidence, self.settings.gate)
+        """Return the verdict; judged again where another process did that, None where the rows are damaged."""
+        with suppress(RowsError):
+            return self.verdict or verdict_of(self.evidence, self.settings.gate)
+        return None
+
+    def smoke_on_hand(self) -> tuple[SmokeCheck, ...]:
+        """Return what the candidate answered; nothing where that file is damaged."""
+        with suppress(BadInputError):
+            return self.evidence.read_smoke(self.release.image)
+        return ()
+
+    def there(self) -> Endpoint | None:
+        """Return the endpoint as it is; None where that cannot be read, which must not hide how a release ended."""
+        with suppress(Exception, SystemExit, KeyboardInterrupt):
+            return self.platform.observe()
+        return None
+
+    def is_there(self) -> bool:
+        """Tell whether the candidate is what this release has deployed, and ready."""
+        found = require(self.patient.observe()).deployments.get(self.candidate)
+        return found is not None and is_what_was_asked_for(found, self.request)
 
     # Shorthands
 

@@ -114,7 +114,7 @@ def kill_at(place: int, *, before: bool) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return response
 
-    RequestsTransport.send = counted  # type: ignore[method-assign]  # in this process alone, which is about to die
+    RequestsTransport.send = counted  # in this process alone, which is about to die
 
 
 def release_in_child(site: Site, release_id: str, image: str, kill: Callable[[], None] = lambda: None) -> str:

@@ -4,7 +4,7 @@ import json
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -13,8 +13,10 @@ from deployment.platform import Routing
 from tests.faults.cells import Held, Storm
 from tests.faults.worker import Worker
 from tests.lib.emulator import REPOSITORY
-from tests.lib.emulator_control import EmulatorControl
 from tests.lib.release_fakes import make_record
+
+if TYPE_CHECKING:
+    from tests.lib.emulator_control import EmulatorControl
 
 pytestmark = pytest.mark.faults
 CELLS, STORMS = 36, 4

@@ -167,7 +167,7 @@ def test_a_slower_median_is_a_breach_from_a_hundred_pairs_on(pairs: int, *, fits
 def test_a_median_may_be_slower_by_what_the_gate_allows(
     live_ms: float, candidate_ms: float, *, fits: bool, clock: Clock
 ) -> None:
-    assert look(TimedScoring(clock, {"blue": live_ms, "green": candidate_ms}), 100).fits is fits
+    assert look(TimedScoring(clock, {"blue": live_ms, "green": candidate_ms}), 900).fits is fits
 
 
 def test_a_few_slow_answers_are_not_a_slower_median(clock: Clock) -> None:

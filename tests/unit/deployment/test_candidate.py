@@ -22,7 +22,7 @@ def platform_with(*deployments: Deployment) -> FakePlatform:
 
 
 def up(platform: FakePlatform | AroundEachCall, *, timeout_s: float = 5, patience_s: float = 5) -> bool:
-    return bring_up(PatientPlatform(platform, patience_s), REQUEST, timeout_s=timeout_s)
+    return bring_up(PatientPlatform(platform, patience_s), REQUEST, timeout_s=timeout_s, before_making=lambda: None)
 
 
 def assert_ready(platform: FakePlatform) -> None:

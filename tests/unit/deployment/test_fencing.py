@@ -35,7 +35,9 @@ def both(traffic: Traffic) -> Endpoint:
 
 def take_it(platform: FakePlatform, release_id: str, *, image: str = IMAGE, run_url: str = "") -> Taken:
     patient = PatientPlatform(platform, patience_s=5)
-    return take(patient, SETTINGS.platform, a_release(release_id, image, run_url=run_url))
+    taken = take(patient, SETTINGS.platform, a_release(release_id, image, run_url=run_url))
+    taken.write()
+    return taken
 
 
 def test_the_same_release_goes_on_and_the_older_process_cannot_write_any_more() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from deployment.outcomes import BadInputError, ConflictError
 from deployment.patience import PatientPlatform
-from deployment.phases import ENDED, Phase
+from deployment.phases import ENDED, UNDER_TRAFFIC, Phase
 from deployment.platform import Endpoint, Routing, Traffic
 from deployment.record import Record, utc_now
 from deployment.taking import Taken, take
@@ -42,7 +42,9 @@ def held(record: Record) -> FakePlatform:
 
 def take_it(platform: FakePlatform, release_id: str, *, image: str = IMAGE, run_url: str = "") -> Taken:
     patient = PatientPlatform(platform, patience_s=5)
-    return take(patient, SETTINGS.platform, a_release(release_id, image, run_url=run_url))
+    taken = take(patient, SETTINGS.platform, a_release(release_id, image, run_url=run_url))
+    taken.write()
+    return taken
 
 
 def of_this_image(phase: Phase, routing: Routing | None = None) -> Record:
@@ -62,7 +64,7 @@ def test_another_release_is_refused_while_one_holds_the_endpoint(phase: Phase) -
     assert record_on(platform) == record
 
 
-@pytest.mark.parametrize("phase", [phase for phase in UNDER_WAY if phase is not Phase.FROZEN])
+@pytest.mark.parametrize("phase", [phase for phase in UNDER_WAY if phase not in UNDER_TRAFFIC])
 def test_a_release_that_has_gone_silent_without_a_split_is_replaced(phase: Phase) -> None:
     platform = held(silent(make_record(phase)))
     taken = take_it(platform, "r-3")
@@ -78,6 +80,8 @@ def test_a_release_that_has_gone_silent_without_a_split_is_replaced(phase: Phase
         (Phase.ROLLING_BACK, Routing(SPLIT)),
         (Phase.SHIFTING, Routing(BLUE_LIVE, {"green": 10})),
         (Phase.FROZEN, Routing(SPLIT)),
+        (Phase.SHIFTING, Routing({"green": 100})),
+        (Phase.ROLLING_BACK, Routing(BLUE_LIVE)),
         (Phase.FROZEN, Routing(GREEN_LIVE)),
     ],
     ids=str,

@@ -139,8 +139,8 @@ def test_a_full_record_fits_into_what_the_platform_allows() -> None:
 
 
 def test_a_value_that_the_platform_would_refuse_is_refused_with_its_name() -> None:
-    record = replace(make_record(Phase.OBSERVED), run_url="u" * 257)
-    with pytest.raises(BadInputError, match=r"tag release_run_url: 'u+' has 257 characters where 256 are allowed"):
+    record = replace(make_record(Phase.OBSERVED), image="i" * 257)
+    with pytest.raises(BadInputError, match=r"tag release_image: 'i+' has 257 characters where 256 are allowed"):
         record.to_tags()
 
 

@@ -1,4 +1,4 @@
-"""Faults of the release found by its tests, each a test that fails until it is mended: who holds the endpoint."""
+"""Who holds the endpoint, when two want it."""
 
 from collections.abc import Callable
 from contextlib import suppress

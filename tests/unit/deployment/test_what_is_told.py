@@ -1,4 +1,4 @@
-"""Faults of the release found by its tests, each a test that fails until it is mended: what is remembered and told."""
+"""What is remembered of a release and told of it: in tags, in files, in results."""
 
 from dataclasses import replace
 from pathlib import Path

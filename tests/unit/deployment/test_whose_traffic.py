@@ -1,4 +1,4 @@
-"""Faults of the release found by its tests, each a test that fails until it is mended: who has traffic, and who may."""
+"""Who has traffic, and who may: what a release must not do whatever happens to it."""
 
 from dataclasses import replace
 from pathlib import Path
