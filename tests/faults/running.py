@@ -36,7 +36,14 @@ GOLDEN = GoldenRequests(
     requests=(GoldenRequest(id="golden-00", body={"data": [[1.0]]}, predictions=(1.0,)),),
 )
 SETTINGS = ReleaseSettings(
-    shift=ShiftSettings(steps_percent=(10, 50, 100), probes_per_step=132, routing_timeout_s=5, bake_s=0),
+    shift=ShiftSettings(
+        steps_percent=(10, 50, 100),
+        probes_per_step=132,
+        routing_timeout_s=5,
+        bake_s=0,
+        mirror_percent=10,
+        mirror_s=0,
+    ),
     load=LoadSettings(),
     gate=GatePolicy(min_samples=100, block_s=2, bootstrap_resamples=200),
     soak=SoakSettings(duration_s=3600),
