@@ -73,20 +73,6 @@ def promote(
     go(paths, settings, lambda _: release, lambda rollout: rollout.promote(), drill=drill)
 
 
-def resume(
-    model_dir: ModelDir,
-    profile: Profile = None,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
-    reports_dir: ReportsDir = DEFAULTS.reports_dir,
-    run_url: RunUrl = "",
-) -> None:
-    """Go on with the release that is under way: finish it, or undo it where it had begun to go back."""
-    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
-    go(paths, settings_of(paths), under_way(model_dir, run_url), lambda rollout: rollout.promote())
-
-
 def deploy(
     image: Image,
     model_dir: ModelDir,
@@ -104,46 +90,39 @@ def deploy(
     go(paths, settings_of(paths), lambda _: release, lambda rollout: rollout.run(rollout.deploy))
 
 
-def smoke(
-    model_dir: ModelDir,
-    profile: Profile = None,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
-    reports_dir: ReportsDir = DEFAULTS.reports_dir,
-    run_url: RunUrl = "",
-) -> None:
-    """Ask the deployed candidate its golden requests, by name."""
-    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
-    go(paths, settings_of(paths), under_way(model_dir, run_url), single_steps.smoke)
+def of_the_one_under_way(name: str, told: str, run: Run) -> Callable[..., None]:
+    """Return a command that goes on with the release that is under way."""
+
+    def command(
+        model_dir: ModelDir,
+        profile: Profile = None,
+        settings_file: SettingsFile = DEFAULTS.settings_file,
+        endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+        deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+        reports_dir: ReportsDir = DEFAULTS.reports_dir,
+        run_url: RunUrl = "",
+    ) -> None:
+        paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
+        go(paths, settings_of(paths), under_way(model_dir, run_url), run)
+
+    command.__name__, command.__doc__ = name, told
+    return command
 
 
-def load(
-    model_dir: ModelDir,
-    profile: Profile = None,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
-    reports_dir: ReportsDir = DEFAULTS.reports_dir,
-    run_url: RunUrl = "",
-) -> None:
-    """Measure the candidate under load, beside live with the same requests where there is one."""
-    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
-    go(paths, settings_of(paths), under_way(model_dir, run_url), single_steps.load)
-
-
-def gate(
-    model_dir: ModelDir,
-    profile: Profile = None,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
-    reports_dir: ReportsDir = DEFAULTS.reports_dir,
-    run_url: RunUrl = "",
-) -> None:
-    """Judge the stored rows, write the report, and leave the gate's word on the endpoint."""
-    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
-    go(paths, settings_of(paths), under_way(model_dir, run_url), single_steps.gate)
+resume = of_the_one_under_way(
+    "resume",
+    "Go on with the release that is under way: finish it, or undo it where it had begun to go back.",
+    lambda rollout: rollout.promote(),
+)
+smoke = of_the_one_under_way("smoke", "Ask the deployed candidate its golden requests, by name.", single_steps.smoke)
+load = of_the_one_under_way(
+    "load",
+    "Measure the candidate under load, beside live with the same requests where there is one.",
+    single_steps.load,
+)
+gate = of_the_one_under_way(
+    "gate", "Judge the stored rows, write the report, and leave the gate's word on the endpoint.", single_steps.gate
+)
 
 
 def shift(

@@ -64,9 +64,15 @@ class Journal:
             "traffic": dict(self.traffic),
             "verified": verified,
         }
-        # A full disk or a closed terminal must not stand between a breach and the way back.
+        # A full disk must not stand between a breach and the way back.
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
+        with contextlib.suppress(Exception):
             self.watcher.recorded(entry)
+
+    def started(self, what: str) -> None:
+        """Tell whoever looks on that something has begun which may take a while."""
+        with contextlib.suppress(Exception):
+            self.watcher.started(what)

@@ -64,7 +64,7 @@ class Rollout(Undertaking):
 
     def take(self) -> None:
         """Read the endpoint, create it where there is none, and hold it."""
-        self.journal.watcher.started("reading the endpoint")
+        self.journal.started("reading the endpoint")
         taken = take(self.patient, self.settings.platform, self.release)
         self.journal.phase, self.journal.traffic = taken.phase, taken.routing.traffic
         self.taken = taken
@@ -75,7 +75,7 @@ class Rollout(Undertaking):
         """Make the candidate at 0 %, in place of what an earlier release left under its name."""
         if self.journal.phase not in BEGUN:
             return
-        self.journal.watcher.started(f"deploying {self.candidate} at 0 %")
+        self.journal.started(f"deploying {self.candidate} at 0 %")
         try:
             timeout_s = self.settings.platform.provisioning_timeout_s
             made = bring_up(self.patient, self.request, timeout_s=timeout_s, before_making=self.begin_anew)
@@ -98,7 +98,7 @@ class Rollout(Undertaking):
         """Ask the candidate its golden requests, by name."""
         if self.journal.phase is not Phase.DEPLOYED:
             return
-        self.journal.watcher.started(f"smoke: golden requests to {self.candidate} by name")
+        self.journal.started(f"smoke: golden requests to {self.candidate} by name")
         results = smoke(self.client, self.release.model.golden, self.candidate)
         self.evidence.keep_smoke(self.release.image, results)
         refuse_if_wrong(results, self.candidate)
@@ -111,7 +111,7 @@ class Rollout(Undertaking):
         beside = (
             f"the same requests to {self.live} and {self.candidate}" if self.live else f"requests to {self.candidate}"
         )
-        self.journal.watcher.started(f"load: {beside}")
+        self.journal.started(f"load: {beside}")
         plan = LoadPlan(
             scoring_uri=require(self.patient.observe()).scoring_uri,
             live=self.live,
@@ -174,5 +174,5 @@ class Rollout(Undertaking):
         """Let go of the endpoint, with the deployment that was live kept for the way back."""
         if not self.hold.record.in_flight:
             return
-        with undisturbed(self.journal.watcher.started):
+        with undisturbed(self.journal.started):
             self.write_end(Phase.PROMOTED, Outcome.PROMOTED, keep_warm_s=self.settings.soak.duration_s)

@@ -61,7 +61,7 @@ class Shift:
 
     def walk_the_way_back_once(self) -> None:
         """Prove, before the candidate has any traffic, that the way back is open."""
-        self.journal.watcher.started("drill: the way back")
+        self.journal.started("drill: the way back")
         started_s = monotonic()
         try:
             check = self.way_back().walk(self.hold, self.before, Phase.PASSED)
@@ -81,7 +81,7 @@ class Shift:
     def mirror(self, live: str) -> None:
         """Copy a share of live's requests to the candidate; nobody waits for what it answers to them."""
         percent, duration_s = self.settings.shift.mirror_percent, self.settings.shift.mirror_s
-        self.journal.watcher.started(f"mirror: {percent} % of the requests to {live} are copied to {self.candidate}")
+        self.journal.started(f"mirror: {percent} % of the requests to {live} are copied to {self.candidate}")
         self.route(Routing({live: 100}, {self.candidate: percent}))
         self.refuse_unless_seen()
         self.watch_it("while it was mirrored to", duration_s)
@@ -89,7 +89,7 @@ class Shift:
     def step(self, percent: int) -> None:
         """Give the candidate `percent` of the traffic, see it routed, and watch it."""
         wanted = share(self.live, self.candidate, percent)
-        self.journal.watcher.started(f"shift: {wanted}")
+        self.journal.started(f"shift: {wanted}")
         self.route(wanted)
         check = self.verify(wanted)
         self.journal.record(check.reason, verified=check.fits)
@@ -155,9 +155,9 @@ class Shift:
 
     def go_back(self, why: str) -> Breach:
         """Walk the way back and return how that ended."""
-        with undisturbed(self.journal.watcher.started):
+        with undisturbed(self.journal.started):
             self.journal.enter(Phase.ROLLING_BACK, why)
-            self.journal.watcher.started("rolling back")
+            self.journal.started("rolling back")
             try:
                 check = self.way_back().walk(self.hold, self.before)
             except ConflictError as error:

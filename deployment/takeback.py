@@ -87,7 +87,7 @@ class TakeBack:
         serving = endpoint.live
         if serving is not None and endpoint.deployments[target].instance_count < serving.instance_count:
             before, wanted = endpoint.deployments[target].instance_count, serving.instance_count
-            self.journal.watcher.started(f"scaling {target} from {before} to {wanted} instances")
+            self.journal.started(f"scaling {target} from {before} to {wanted} instances")
             try:
                 PatientPlatform(self.platform, self.settings.platform.patience_s).scale(target, wanted)
             except PlatformError as error:
@@ -103,7 +103,7 @@ class TakeBack:
         had_traffic = endpoint.routing != target or found.phase in UNDER_TRAFFIC
         self.journal.phase, self.journal.traffic = Phase.ROLLING_BACK, target.traffic
         self.journal.record(f"{endpoint.routing} before; all traffic to {target}")
-        with undisturbed(self.journal.watcher.started), self.client(endpoint) as client:
+        with undisturbed(self.journal.started), self.client(endpoint) as client:
             way = WayBack(
                 self.platform,
                 self.question(client),

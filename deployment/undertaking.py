@@ -57,7 +57,7 @@ class Undertaking:
 
     def end(self, outcome: Outcome, sentence: str, next_action: str) -> Result:
         """Record the end, let go of the endpoint, and say what is true of it now."""
-        with undisturbed(self.journal.watcher.started):
+        with undisturbed(self.journal.started):
             if self.taken is not None and outcome is not Outcome.FROZEN:
                 if self.journal.phase in BEGUN:
                     self.journal.enter(Phase.REFUSED, sentence)

@@ -46,7 +46,7 @@ def main(endpoint_file: str, image: str) -> None:
     azure.write(MIRRORED, {"release_holder": "two"}, expected=[ALL_BLUE], holders=["one"])
     mirrored = told(require(azure.observe()))
     azure.scale("green", 2)
-    said = {
+    said: dict[str, Any] = {
         "mirrored": mirrored,
         "fenced": refused(lambda: azure.write(ALL_BLUE, {}, expected=[MIRRORED], holders=["one"])),
         "changed": refused(lambda: azure.write(ALL_BLUE, {}, expected=[ALL_BLUE], holders=["two"])),

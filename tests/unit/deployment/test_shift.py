@@ -13,8 +13,18 @@ from deployment.phases import Phase
 from deployment.platform import Deployment, Endpoint, Routing, Traffic
 from deployment.settings import PlatformSettings, ReleaseSettings, ShiftSettings
 from deployment.shift import Shift
+from load.report_data import JournalEntry
 from load.settings import GatePolicy, LoadSettings
-from tests.lib.release_fakes import GOLDEN, FakePlatform, FakeScoring, colour, make_hold, make_journal, make_record
+from tests.lib.release_fakes import (
+    GOLDEN,
+    FakePlatform,
+    FakeScoring,
+    RecordingWatcher,
+    colour,
+    make_hold,
+    make_journal,
+    make_record,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -207,4 +217,24 @@ def test_a_journal_that_cannot_be_written_does_not_stand_in_the_way_back(tmp_pat
     (tmp_path / "file").write_text("in the way of a folder")
     with pytest.raises(Breach):
         shift.run()
+    assert platform.there().traffic == BLUE_LIVE
+
+
+class BrokenTerminal(RecordingWatcher):
+    """A watcher whose terminal was closed."""
+
+    def started(self, what: str) -> None:
+        raise BrokenPipeError(what)
+
+    def recorded(self, entry: JournalEntry) -> None:
+        raise BrokenPipeError(entry.event)
+
+
+def test_a_terminal_that_was_closed_does_not_stand_in_the_way_back(tmp_path: Path) -> None:
+    platform = FakePlatform(endpoint(BLUE_LIVE))
+    shift = make_shift(tmp_path, platform, client=lambda there: FakeScoring(there, failing=("green",)))
+    shift.journal.watcher = BrokenTerminal()
+    with pytest.raises(Breach) as breach:
+        shift.run()
+    assert breach.value.outcome is Outcome.ROLLED_BACK
     assert platform.there().traffic == BLUE_LIVE
