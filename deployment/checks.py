@@ -81,6 +81,7 @@ class Facts:
         cloud: Cloud,
         *,
         image: str,
+        release_id: str,
         deployment_names: Sequence[str],
         read_endpoint_file: Callable[[], EndpointFile],
         read_deployment_file: Callable[[], DeploymentFile],
@@ -88,6 +89,7 @@ class Facts:
         has_image: Callable[[ImageReference], bool],
     ) -> None:
         self.image = image
+        self.release_id = release_id
         self.deployment_names = tuple(deployment_names)
         self.endpoint_file = Once(read_endpoint_file)
         self.deployment_file = Once(read_deployment_file)

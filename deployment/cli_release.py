@@ -69,7 +69,7 @@ def promote(
     settings = settings_of(paths)
     release = new_release(image, model_dir, release_id, run_url)
     if preflight:
-        refuse_unless_ready(paths, image)
+        refuse_unless_ready(paths, image, release.release_id)
     go(paths, settings, lambda _: release, lambda rollout: rollout.promote(), drill=drill)
 
 
@@ -186,13 +186,12 @@ def under_way(model_dir: Path, run_url: str) -> Callable[[PatientPlatform], Rele
     return read
 
 
-def refuse_unless_ready(paths: Paths, image: str) -> None:
-    checks = run_preflight(paths, image)
-    if any(check.standing is Standing.FAIL for check in checks):
+def refuse_unless_ready(paths: Paths, image: str, release_id: str) -> None:
+    checks = run_preflight(paths, image, release_id)
+    if failed := [check for check in checks if check.standing is Standing.FAIL]:
         print_checks(make_console(), checks)
-        raise BadInputError(
-            "preflight: the release would fail, so nothing was touched; --no-preflight begins it anyway"
-        )
+        told = "; ".join(f"{check.name}: {check.found}; {check.fix}" for check in failed)
+        raise BadInputError(f"preflight: {told}. Nothing was touched; --no-preflight begins anyway")
 
 
 def go(

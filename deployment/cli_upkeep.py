@@ -194,7 +194,7 @@ def take_back(paths: Paths, model_dir: Path | None, run_url: str, how: How) -> N
     raise SystemExit(Outcome.FROZEN.exit_code if taken.outcome is Outcome.FROZEN else 0)
 
 
-def run_preflight(paths: Paths, image: str) -> tuple[Check, ...]:
+def run_preflight(paths: Paths, image: str, release_id: str = "") -> tuple[Check, ...]:
     """Return the checks of a release of this image that would begin now."""
     require_digest(image)
     from deployment.azure_checks import AzureCloud  # noqa: PLC0415 - two seconds that only these commands need
@@ -212,6 +212,7 @@ def run_preflight(paths: Paths, image: str) -> tuple[Check, ...]:
         deployment_names=COLOURS,
         observe=azure.observe,
         has_image=cloud.has_image,
+        release_id=release_id,
     )
 
 

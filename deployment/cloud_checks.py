@@ -3,7 +3,10 @@
 from deployment.checks import Facts, Finding, fail, ok, warn
 from deployment.cloud import Identity, Registry, Size, Usage
 from deployment.cores import cores_needed, quota_of_family, quota_of_region
+from deployment.hold import refuse_if_held
+from deployment.outcomes import BadInputError
 from deployment.platform import describe_traffic
+from deployment.record import read_record, utc_now
 from deployment.registry import read_reference
 
 INSTANCES_PER_DEPLOYMENT = 50
@@ -142,13 +145,14 @@ def check_live(facts: Facts) -> Finding:
     endpoint = facts.endpoint()
     if endpoint is None:
         return ok("the endpoint does not exist yet; the release creates it")
-    if len(endpoint.traffic) > 1:
-        return fail(
-            f"the traffic of {endpoint.name} is split ({describe_traffic(endpoint.traffic)}): another release is under"
-            " way or was cut off",
-            "let that release end, or give one deployment all traffic with"
-            " `python -m deployment rollback --to NAME --model-dir DIR`",
-        )
+    try:
+        record = read_record(endpoint.tags)
+        refuse_if_held(record, facts.release_id, endpoint, utc_now())
+    except BadInputError as error:
+        found, _, what_to_do = str(error).rpartition("; ")
+        return fail(found, what_to_do)
+    if record is not None and record.in_flight and record.release_id == facts.release_id:
+        return ok(f"release {record.release_id} is under way on {endpoint.name} and goes on ({record.phase})")
     live = endpoint.live
     if live is None:
         return ok(f"nobody serves {endpoint.name} yet: a first release")

@@ -53,17 +53,20 @@ def preflight(
     deployment_names: Sequence[str],
     observe: Callable[[], Endpoint | None],
     has_image: Callable[[ImageReference], bool],
+    release_id: str = "",
 ) -> tuple[Check, ...]:
     """Return every check of a release that would begin now, in one order, whatever the others found.
 
     `deployment_names` are the names that releases deploy under, of which the candidate gets the first that does not
     serve; `observe` is Platform.observe; `has_image` tells whether a registry has an image and raises PlatformError
-    where it does not say (AzureCloud.has_image). Nothing is changed, and nothing is raised for what was found: what
-    could not be read is a row that names the error. Azure is asked once for each thing.
+    where it does not say (AzureCloud.has_image); `release_id` may be that of a release which goes on. Nothing is
+    changed, and nothing is raised for what was found: what could not be read is a row that names the error. Azure is
+    asked once for each thing.
     """
     facts = Facts(
         cloud,
         image=image,
+        release_id=release_id,
         deployment_names=deployment_names,
         read_endpoint_file=partial(read_manifest, EndpointFile, endpoint_file),
         read_deployment_file=partial(read_manifest, DeploymentFile, deployment_file),

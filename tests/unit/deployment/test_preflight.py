@@ -1,3 +1,5 @@
+"""What preflight says of a release that would begin now, one check at a time."""
+
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,9 +11,11 @@ import yaml  # type: ignore[import-untyped]  # it ships no type information
 
 from deployment.cloud import Identity, Registry, Size, Usage, WorkspaceFacts
 from deployment.outcomes import PlatformError
+from deployment.phases import Phase
 from deployment.platform import Deployment, Endpoint
 from deployment.preflight import Check, Standing, preflight
 from deployment.registry import ImageReference
+from tests.lib.release_fakes import make_record
 
 pytestmark = pytest.mark.unit
 SHIPPED = Path(__file__).parents[3] / "deployment"
@@ -114,7 +118,12 @@ class Bench:
         self.deployment: dict[str, Any] = yaml.safe_load((SHIPPED / "deployment.yml").read_text())
 
     def all(
-        self, cloud: FakeCloud | None = None, *, image: str = IMAGE, names: Sequence[str] = ("blue", "green")
+        self,
+        cloud: FakeCloud | None = None,
+        *,
+        image: str = IMAGE,
+        names: Sequence[str] = ("blue", "green"),
+        release_id: str = "r-3",
     ) -> dict[str, Check]:
         cloud = cloud or FakeCloud()
         endpoint_file, deployment_file = self.folder / "endpoint.yml", self.folder / "deployment.yml"
@@ -128,6 +137,7 @@ class Bench:
             deployment_names=names,
             observe=cloud.observe,
             has_image=cloud.has_image,
+            release_id=release_id,
         )
         assert [each.name for each in checks] == ROWS
         for each in checks:
@@ -371,6 +381,14 @@ def test_traffic_that_is_split_already_fails(bench: Bench) -> None:
     endpoint = an_endpoint({"blue": 90, "green": 10}, deployment("blue"), deployment("green"))
     check = bench.all(FakeCloud(endpoint=endpoint))["live deployment"]
     standing(check, Standing.FAIL, "blue 90 %, green 10 %", "rollback --to")
+
+
+def test_another_release_that_is_under_way_fails_and_the_same_one_goes_on(bench: Bench) -> None:
+    held = replace(an_endpoint({"blue": 100}, deployment("blue")), tags=make_record(Phase.OBSERVED).to_tags())
+    check = bench.all(FakeCloud(endpoint=held))["live deployment"]
+    standing(check, Standing.FAIL, "release r-2 is under way (observed since", "resume` goes on with it")
+    check = bench.all(FakeCloud(endpoint=held), release_id="r-2")["live deployment"]
+    standing(check, Standing.OK, "release r-2 is under way on diabetes and goes on (observed)")
 
 
 @pytest.mark.parametrize(
