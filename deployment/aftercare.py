@@ -38,7 +38,7 @@ class Aftercare:
             self.say(f"{record.kept} stays warm until {stamp_of(record)}, the way back of release {record.release_id}")
             return
         hold = self.take(endpoint, record) if record is not None else None
-        for name in sorted(set(endpoint.deployments) - set(endpoint.traffic)):
+        for name in sorted(set(endpoint.deployments) - set(endpoint.traffic) - set(endpoint.mirror_traffic)):
             if hold is not None:
                 hold.refuse_unless_ours()
             self.retire(endpoint, name)

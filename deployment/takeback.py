@@ -75,7 +75,9 @@ class TakeBack:
             return None
 
     def who_served_before(self, endpoint: Endpoint, record: Record | None) -> str:
-        if record is not None and (before := record.live if record.in_flight else record.kept):
+        before = (record.kept or record.live) if record is not None else ""
+        serves_already = before in endpoint.traffic and record is not None and not record.in_flight
+        if before in endpoint.deployments and not serves_already:
             return before
         raise BadInputError(
             f"rollback: nobody is kept warm on endpoint {endpoint.name}, so name who is to have all traffic: --to "

@@ -10,7 +10,7 @@ from deployment.phases import ENDED, Phase
 from deployment.platform import Routing
 from deployment.record import read_record
 from deployment.takeback import TakeBack
-from tests.lib.release_fakes import GOLDEN, FakePlatform, FakeScoring, make_hold, make_journal, make_record
+from tests.lib.release_fakes import GOLDEN, FakePlatform, FakeScoring, colour, make_hold, make_journal, make_record
 from tests.unit.deployment.scene import BLUE_LIVE, GREEN_LIVE, SETTINGS, AroundEachCall, record_on
 from tests.unit.deployment.takeback_scene import SPLIT, Arrange, under_way
 
@@ -168,3 +168,16 @@ def test_what_a_killed_process_asked_for_is_awaited_before_traffic_is_given_back
     around = AroundEachCall(scene.platform, after=settle)
     assert scene.take_back(around=around).abort().outcome is Outcome.ROLLED_BACK
     assert read_record(scene.platform.there().tags) is not None
+
+
+def test_after_the_soak_who_was_scaled_down_is_still_who_served_before(arrange: Arrange) -> None:
+    scene = arrange(under_way(Phase.DONE, GREEN_LIVE), GREEN_LIVE, blue=replace(colour("blue"), instance_count=1))
+    taken = scene.take_back().roll_back(None)
+    assert taken.routing == Routing(BLUE_LIVE)
+
+
+def test_a_rollback_that_is_repeated_without_a_name_asks_for_one_instead_of_going_forward(arrange: Arrange) -> None:
+    scene = arrange(under_way(Phase.ROLLED_BACK, BLUE_LIVE), BLUE_LIVE)
+    with pytest.raises(BadInputError, match="nobody is kept warm on endpoint fake, so name who is to have"):
+        scene.take_back().roll_back(None)
+    assert scene.platform.writes == []
