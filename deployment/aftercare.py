@@ -8,7 +8,7 @@ from deployment.hold import Hold
 from deployment.outcomes import BadInputError
 from deployment.patience import PatientPlatform
 from deployment.phases import Phase
-from deployment.platform import Endpoint, require
+from deployment.platform import RELEASE_ID_TAG, Endpoint, require
 from deployment.record import Record, new_holder, read_record, stamp, utc_now
 from deployment.settings import Afterwards, ReleaseSettings
 from deployment.taking import observe_settled
@@ -34,21 +34,31 @@ class Aftercare:
         endpoint = require(observe_settled(self.platform, self.settings.platform))
         record = read_record(endpoint.tags)
         self.refuse_if_under_way(endpoint, record)
+        if record is not None and record.routing != endpoint.routing:
+            raise BadInputError(
+                f"endpoint {endpoint.name}: traffic is {endpoint.routing} where release {record.release_id} left "
+                f"{record.routing}; somebody else has changed it, so nothing is deleted; do that by hand"
+            )
         if record is not None and record.keeps_warm(self.now()) and not at_once:
             self.say(f"{record.kept} stays warm until {stamp_of(record)}, the way back of release {record.release_id}")
             return
         hold = self.take(endpoint, record) if record is not None else None
-        for name in sorted(set(endpoint.deployments) - set(endpoint.traffic) - set(endpoint.mirror_traffic)):
+        for name in self.left_over(endpoint):
             if hold is not None:
                 hold.refuse_unless_ours()
-            self.retire(endpoint, name)
+            self.retire(endpoint, name, kept=(record.kept or record.live) if record is not None else "")
         if hold is not None and hold.record.phase is Phase.PROMOTED:
             hold.put(replace(hold.record, phase=Phase.DONE, kept="", kept_until=None), endpoint.routing, self.platform)
-        self.say(f"endpoint {endpoint.name}: {endpoint.routing}; nothing else is kept")
+        self.say(f"endpoint {endpoint.name}: {endpoint.routing}")
 
-    def retire(self, endpoint: Endpoint, name: str) -> None:
+    def left_over(self, endpoint: Endpoint) -> list[str]:
+        """Return what releases have made and no request reaches; what others have made is theirs."""
+        made = {name for name, found in endpoint.deployments.items() if RELEASE_ID_TAG in found.tags}
+        return sorted(made - set(endpoint.traffic) - set(endpoint.mirror_traffic))
+
+    def retire(self, endpoint: Endpoint, name: str, *, kept: str) -> None:
         soak, deployment = self.settings.soak, endpoint.deployments[name]
-        if soak.afterwards is Afterwards.SCALE and deployment.is_healthy:
+        if soak.afterwards is Afterwards.SCALE and deployment.is_healthy and name == kept:
             if deployment.instance_count > soak.instances:
                 self.platform.scale(name, soak.instances)
                 self.say(f"{name} scaled from {deployment.instance_count} to {soak.instances} instances")
@@ -65,9 +75,15 @@ class Aftercare:
         hold.write(record.phase, endpoint.routing)
         return hold
 
-    def teardown(self, endpoint: Endpoint) -> None:
-        """Delete the endpoint with everything on it; raises BadInputError while a release is under way."""
+    def refuse_teardown(self, endpoint: Endpoint) -> None:
+        """Raise BadInputError while a release is under way, or where the endpoint's tags are damaged."""
         self.refuse_if_under_way(endpoint, read_record(endpoint.tags))
+
+    def teardown(self, *, force: bool) -> None:
+        """Delete the endpoint with everything on it, whatever holds it if `force`d."""
+        endpoint = require(self.platform.observe())
+        if not force:
+            self.refuse_teardown(endpoint)
         self.platform.delete_endpoint()
         self.say(
             f"endpoint {endpoint.name} deleted, with {', '.join(sorted(endpoint.deployments)) or 'no deployments'}"

@@ -27,7 +27,8 @@ BundlesDir = Annotated[Path, typer.Option(help="Where bundles are, for processes
 @app.callback()
 def deployment() -> None:
     """Release a model to an Azure ML managed online endpoint without ever serving a bad version."""
-    signal.signal(signal.SIGTERM, stop)
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, stop)
 
 
 @app.command(epilog=f"Example: python -m deployment demo --candidate slow. {EXIT_CODES_TOLD}")

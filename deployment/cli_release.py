@@ -22,6 +22,7 @@ from deployment.cli_options import (
     RunUrl,
     SettingsFile,
     connect,
+    connect_patiently,
     require_digest,
     settings_of,
 )
@@ -36,10 +37,12 @@ from deployment.release import Release, Result
 from deployment.releasing import Paths, git_sha, make_rollout, write_reports
 from deployment.rollout import Rollout
 from deployment.settings import ReleaseSettings
+from load.rows import RowsError
 
 Run = Callable[[Rollout], Result | None]
 IN_JOBS = "for a workflow's jobs: deploy, smoke, load, gate, shift, each in a process of its own, share --reports-dir."
 
+ExpectedId = Annotated[str, typer.Option("--release-id", help="Refuse if another release than this is under way.")]
 Drill = Annotated[
     bool | None,
     typer.Option("--drill/--no-drill", help="Walk the way back once before traffic moves; default: as [shift] says."),
@@ -68,7 +71,7 @@ def promote(
     paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
     settings = settings_of(paths)
     release = new_release(image, model_dir, release_id, run_url)
-    if preflight:
+    if preflight and not goes_on(paths, settings, release.release_id):
         refuse_unless_ready(paths, image, release.release_id)
     go(paths, settings, lambda _: release, lambda rollout: rollout.promote(), drill=drill)
 
@@ -95,6 +98,7 @@ def of_the_one_under_way(name: str, told: str, run: Run) -> Callable[..., None]:
 
     def command(
         model_dir: ModelDir,
+        release_id: ExpectedId = "",
         profile: Profile = None,
         settings_file: SettingsFile = DEFAULTS.settings_file,
         endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
@@ -103,7 +107,7 @@ def of_the_one_under_way(name: str, told: str, run: Run) -> Callable[..., None]:
         run_url: RunUrl = "",
     ) -> None:
         paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
-        go(paths, settings_of(paths), under_way(model_dir, run_url), run)
+        go(paths, settings_of(paths), under_way(model_dir, run_url, release_id), run)
 
     command.__name__, command.__doc__ = name, told
     return command
@@ -127,6 +131,7 @@ gate = of_the_one_under_way(
 
 def shift(
     model_dir: ModelDir,
+    release_id: ExpectedId = "",
     profile: Profile = None,
     settings_file: SettingsFile = DEFAULTS.settings_file,
     endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
@@ -137,7 +142,7 @@ def shift(
 ) -> None:
     """Move the traffic to a candidate that the gate has passed; back at the first breach."""
     paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
-    go(paths, settings_of(paths), under_way(model_dir, run_url), single_steps.shift, drill=drill)
+    go(paths, settings_of(paths), under_way(model_dir, run_url, release_id), single_steps.shift, drill=drill)
 
 
 EXAMPLES: dict[Callable[..., None], str] = {
@@ -164,7 +169,7 @@ def new_release(image: str, model_dir: Path, release_id: str, run_url: str) -> R
     return Release(named, require_digest(image), read_artefacts(model_dir), sha, run_url)
 
 
-def under_way(model_dir: Path, run_url: str) -> Callable[[PatientPlatform], Release]:
+def under_way(model_dir: Path, run_url: str, release_id: str = "") -> Callable[[PatientPlatform], Release]:
     """Return what reads from the endpoint which release is under way; its model has to be that of the folder."""
     model = read_artefacts(model_dir)
 
@@ -176,6 +181,11 @@ def under_way(model_dir: Path, run_url: str) -> Callable[[PatientPlatform], Rele
             raise BadInputError(
                 f"endpoint {endpoint.name}: no release is under way; {last}. `promote` or `deploy` begins one"
             )
+        if release_id and record.release_id != release_id:
+            raise BadInputError(
+                f"--release-id {release_id}: release {record.release_id} is under way on endpoint {endpoint.name}, "
+                f"{record.phase}, held by {record.holder}; this one has been ended or overtaken"
+            )
         if record.model_version != model.version:
             raise BadInputError(
                 f"--model-dir {model_dir}: it has model {model.version} where release {record.release_id} is of model "
@@ -184,6 +194,13 @@ def under_way(model_dir: Path, run_url: str) -> Callable[[PatientPlatform], Rele
         return Release(record.release_id, record.image, model, record.git_sha, run_url)
 
     return read
+
+
+def goes_on(paths: Paths, settings: ReleaseSettings, release_id: str) -> bool:
+    """Tell whether the release is under way already: then nothing that can be checked may keep it from its end."""
+    endpoint = connect_patiently(paths, settings).observe()
+    record = read_record(endpoint.tags) if endpoint is not None else None
+    return record is not None and record.in_flight and record.release_id == release_id
 
 
 def refuse_unless_ready(paths: Paths, image: str, release_id: str) -> None:
@@ -213,6 +230,13 @@ def go(
     if result is None:
         console.print(f"release {release.release_id}: {rollout.journal.phase}", markup=False)
         return
-    written = write_reports(result, release, paths, {})
-    print_result(console, result, {"release": release.release_id, **written})
+    print_result(console, result, {"release": release.release_id, **written_reports(result, release, paths)})
     raise SystemExit(result.outcome.exit_code)
+
+
+def written_reports(result: Result, release: Release, paths: Paths) -> dict[str, str]:
+    """Write the reports and return where they are; a full disk must not hide how the release ended."""
+    try:
+        return write_reports(result, release, paths, {})
+    except (OSError, RowsError) as error:
+        return {"no report": str(error)}

@@ -105,6 +105,7 @@ def finish(
 
 def teardown(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even while a release holds the endpoint.")] = False,
     profile: Profile = None,
     settings_file: SettingsFile = DEFAULTS.settings_file,
     endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
@@ -119,10 +120,13 @@ def teardown(
     if endpoint is None:
         console.print("The endpoint does not exist; there is nothing to delete.")
         return
+    aftercare = Aftercare(platform, settings, lambda line: console.print(line, markup=False))
+    if not force:
+        aftercare.refuse_teardown(endpoint)
     console.print(f"endpoint {endpoint.name}: {endpoint.routing}", markup=False)
     if not yes and not typer.confirm(f"Delete it, with {', '.join(sorted(endpoint.deployments)) or 'no deployments'}?"):
         raise typer.Abort
-    Aftercare(platform, settings, lambda line: console.print(line, markup=False)).teardown(endpoint)
+    aftercare.teardown(force=force)
 
 
 def status(

@@ -1,6 +1,7 @@
 """How a release ended, told with what to do next."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from deployment.container_log import parse_log, reason_of_end
 from deployment.evidence import Evidence
@@ -54,14 +55,16 @@ def failed_to_start(candidate: str, evidence: Evidence, logs: tuple[ContainerLog
 
 def keep_logs(platform: Platform, deployment: str, evidence: Evidence) -> tuple[ContainerLog, ...]:
     """Store the platform's events and both containers' last lines; what the platform does not give is left out."""
-    evidence.folder.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):
+        evidence.folder.mkdir(parents=True, exist_ok=True)
     logs = []
     for container in Container:
         try:
             content = platform.logs(deployment, container, lines=LOG_LINES)
         except PlatformError as error:
             content = f"no logs: {error}\n"
-        evidence.log_path(deployment, container).write_text(content, encoding="utf-8")
+        with suppress(OSError):
+            evidence.log_path(deployment, container).write_text(content, encoding="utf-8")
         logs.append(parse_log(container, content))
     return tuple(logs)
 
@@ -74,6 +77,13 @@ def success(release: Release, record: Record, verdict: Verdict | None) -> tuple[
             f"{record.candidate} is the first release, with nothing to compare it with, and has all traffic.{judged}",
             "Nothing to do. The next release will be compared with this one.",
         )
+    if record.in_flight:
+        return (
+            f"{record.candidate} has 100 % of the traffic.{judged}",
+            "The endpoint's tags could not be brought up to date; `python -m deployment resume` does that.",
+        )
+    if not record.kept:
+        return f"{record.candidate} has 100 % of the traffic.{judged}", "Nothing to do. The way back is closed."
     way_back = f"`python -m deployment rollback --to {record.live} --model-dir {release.model.folder}`"
     until = f" until {record.kept_until:%Y-%m-%d %H:%M} UTC" if record.kept_until else ""
     return (

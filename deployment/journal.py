@@ -39,7 +39,7 @@ class Journal:
     def read_earlier(self) -> None:
         """Take over what earlier processes of this release have written; lines that cannot be read are left out."""
         with contextlib.suppress(OSError):
-            for line in self.path.read_text(encoding="utf-8").splitlines():
+            for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
                 with contextlib.suppress(ValueError, KeyError, TypeError):
                     found = json.loads(line)
                     at, traffic = datetime.fromisoformat(found["at"]), dict(found["traffic"])

@@ -22,6 +22,8 @@ class Phase(StrEnum):
 
 # Nobody holds the endpoint of a release in one of these.
 ENDED = frozenset({Phase.PROMOTED, Phase.DONE, Phase.REFUSED, Phase.ROLLED_BACK})
+# Begun, and nothing of the traffic has moved.
+BEGUN = frozenset({Phase.OBSERVED, Phase.DEPLOYED, Phase.SMOKED, Phase.MEASURED, Phase.PASSED})
 # The candidate may have traffic, and the way back is more than leaving it at 0 %.
 UNDER_TRAFFIC = frozenset({Phase.SHIFTING, Phase.ROLLING_BACK, Phase.FROZEN})
 

@@ -1,6 +1,7 @@
 """The way back: one idempotent call without a gate, never towards a deployment that cannot take the traffic."""
 
 from dataclasses import dataclass
+from time import monotonic
 
 from deployment.candidate import look_until
 from deployment.hold import Hold
@@ -8,12 +9,15 @@ from deployment.outcomes import ConflictError
 from deployment.patience import PatientPlatform
 from deployment.phases import Phase
 from deployment.platform import Endpoint, Platform, Routing, require
-from deployment.scoring import Ask
+from deployment.scoring import Answer, Ask
 from deployment.split import SplitCheck, probe, wait_until_routed
 
 PROBES = 40
 # A deployment that answers within this time can take the traffic; one refusal may be a full queue's.
 HEALTHY_WITHIN_S = 3.0
+# No answer, a time-out, a full queue: that may be this machine's network, or the load.
+MAYBE_NOT_ITS_FAULT = frozenset({0, 408, 429})
+UNREACHED_WITHIN_S = 60.0
 
 
 class NoSafeWayError(Exception):
@@ -25,7 +29,7 @@ class WayBack:
     """How to go back: the platform itself, how long to insist, and what to ask for a sign of life."""
 
     platform: Platform
-    ask: Ask
+    ask: Ask | None  # None: there is no key, so the control plane alone is set and believed
     patience_s: float
     routing_timeout_s: float
 
@@ -46,8 +50,10 @@ class WayBack:
             raise NoSafeWayError(f"the platform refused for up to {self.patience_s:g} s: {error}") from error
         if not target.traffic:
             return SplitCheck(fits=True, reason="nobody has traffic, as before", answered={}, failures=())
+        if (ask := self.ask) is None:
+            return SplitCheck(fits=True, reason="set; nobody could look who answers", answered={}, failures=())
         return wait_until_routed(
-            lambda: probe(self.ask, PROBES), target.traffic, timeout_s=self.routing_timeout_s, forgive_failures=True
+            lambda: probe(ask, PROBES), target.traffic, timeout_s=self.routing_timeout_s, forgive_failures=True
         )
 
     def refuse_if_sick(self, endpoint: Endpoint, target: Routing) -> None:
@@ -57,12 +63,22 @@ class WayBack:
             if deployment is None or not deployment.is_healthy:
                 state = deployment.provisioning_state if deployment else "missing"
                 raise NoSafeWayError(f"{name} is {state} where Succeeded is needed")
-            self.wait_for_sign_of_life(name)
+            if self.ask is not None:
+                self.wait_for_sign_of_life(self.ask, name)
 
-    def wait_for_sign_of_life(self, name: str) -> None:
-        look_until(
-            lambda: self.ask(name),
-            lambda answer: answer.ok,
-            timeout_s=HEALTHY_WITHIN_S,
-            overdue=lambda answer: NoSafeWayError(f"{name} answers status {answer.status} where 200 is needed"),
+    def wait_for_sign_of_life(self, ask: Ask, name: str) -> None:
+        """Ask until the deployment answers; what may not be its own fault is borne with for longer."""
+        started_s = monotonic()
+
+        def decided(answer: Answer) -> bool:
+            patient_s = UNREACHED_WITHIN_S if answer.status in MAYBE_NOT_ITS_FAULT else HEALTHY_WITHIN_S
+            return answer.ok or monotonic() - started_s >= min(patient_s, self.patience_s)
+
+        answer = look_until(
+            lambda: ask(name),
+            decided,
+            timeout_s=UNREACHED_WITHIN_S,
+            overdue=lambda last: NoSafeWayError(f"{name} answers status {last.status} where 200 is needed"),
         )
+        if not answer.ok:
+            raise NoSafeWayError(f"{name} answers status {answer.status} where 200 is needed")

@@ -7,13 +7,13 @@ from deployment.candidate import bring_up
 from deployment.ending import failed_to_start, keep_logs, refused_by_gate
 from deployment.golden import refuse_if_wrong, smoke
 from deployment.outcomes import BadInputError, Breach, ConflictError, Outcome, ProvisioningError
-from deployment.phases import ENDED, UNDER_TRAFFIC, Phase
+from deployment.phases import BEGUN, ENDED, UNDER_TRAFFIC, Phase
 from deployment.platform import require
 from deployment.release import Result
 from deployment.shift import LOOK_AT_IT, Shift, reason_of
 from deployment.signals import undisturbed
 from deployment.taking import take
-from deployment.undertaking import BEGUN, Undertaking
+from deployment.undertaking import Undertaking
 from load.gate import judge
 from load.measure import LoadError, LoadPlan
 from load.rows import read_rows
@@ -52,13 +52,24 @@ class Rollout(Undertaking):
 
     def end_by(self, error: BaseException) -> Result | None:
         """End the release by an error or a signal before the first step of the traffic, or after the last."""
+        if isinstance(error, ConflictError):
+            return self.end(Outcome.FROZEN, reason_of(error), LOOK_AT_IT)
         if self.journal.phase is Phase.PROMOTED:
             self.keep_live_warm()
             return None
-        if isinstance(error, ConflictError) or self.journal.phase in UNDER_TRAFFIC:
-            return self.end(Outcome.FROZEN, reason_of(error), LOOK_AT_IT)
+        if self.journal.phase in UNDER_TRAFFIC:
+            return self.take_back(reason_of(error))
         outcome = Outcome.PLATFORM_ERROR if isinstance(error, Exception) else Outcome.STOPPED
         return self.end(outcome, reason_of(error), "Live keeps all traffic. Release again.")
+
+    def take_back(self, why: str) -> Result:
+        """Walk the way back of a release that was under traffic already when it was taken up again."""
+        try:
+            with undisturbed(self.journal.started):
+                ended = self.new_shift().go_back(why)
+        except Exception as error:  # noqa: BLE001 - nothing but the split is left, which has to be told
+            return self.end(Outcome.FROZEN, f"{why} And the way back could not be begun: {error}.", LOOK_AT_IT)
+        return self.end(ended.outcome, ended.sentence, ended.next_action)
 
     # The steps
 
@@ -153,7 +164,15 @@ class Rollout(Undertaking):
         """Move the traffic, step by step."""
         if self.journal.phase in ENDED:
             return
-        shift = Shift(
+        shift = self.new_shift()
+        if self.journal.phase in {Phase.ROLLING_BACK, Phase.FROZEN}:
+            raise shift.go_back(f"The release was {self.journal.phase} when it was taken up again.")
+        if self.journal.phase is Phase.SHIFTING and not self.is_there():
+            raise shift.go_back(f"{self.candidate} is not the deployment of this release any more.")
+        shift.run()
+
+    def new_shift(self) -> Shift:
+        return Shift(
             platform=self.platform,
             client=self.client,
             hold=self.hold,
@@ -164,11 +183,6 @@ class Rollout(Undertaking):
             candidate=self.candidate,
             drill=self.settings.shift.drill if self.drill is None else self.drill,
         )
-        if self.journal.phase in {Phase.ROLLING_BACK, Phase.FROZEN}:
-            raise shift.go_back("The release had begun to go back when it was cut off.")
-        if self.journal.phase is Phase.SHIFTING and not self.is_there():
-            raise shift.go_back(f"{self.candidate} is not the deployment of this release any more.")
-        shift.run()
 
     def keep_live_warm(self) -> None:
         """Let go of the endpoint, with the deployment that was live kept for the way back."""

@@ -47,7 +47,7 @@ class Shift:
         if self.journal.phase is Phase.PASSED and self.drill:
             self.walk_the_way_back_once()
         with self.taking_it_back():
-            if self.journal.phase is not Phase.SHIFTING and self.live and self.settings.shift.mirror_percent:
+            if self.live and self.settings.shift.mirror_percent and not self.hold.routing.traffic.get(self.candidate):
                 self.mirror(self.live)
             for percent in self.steps_ahead():
                 self.step(percent)
@@ -141,6 +141,7 @@ class Shift:
         )
         if not watched.fits:
             raise breach(when, watched.reason)
+        self.refuse_unless_seen()
         self.journal.record(watched.reason)
 
     @contextmanager

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+# SIGHUP is what a terminal that is closed sends.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def stop(signal_number: int, _frame: FrameType | None) -> None:
@@ -16,7 +17,7 @@ def stop(signal_number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def undisturbed(note: Callable[[str], None]) -> Iterator[None]:
-    """Hold off SIGINT and SIGTERM while the block runs; `note` is told of each."""
+    """Hold off SIGINT, SIGTERM and SIGHUP while the block runs; `note` is told of each."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -2,25 +2,28 @@
 
 from deployment.golden import refuse_if_wrong
 from deployment.outcomes import BadInputError
-from deployment.phases import Phase
+from deployment.phases import BEGUN, UNDER_TRAFFIC, Phase
 from deployment.platform import require
+from deployment.record import read_record
 from deployment.release import Result
 from deployment.rollout import Rollout
-from deployment.undertaking import BEGUN
 
 
 def smoke(rollout: Rollout) -> Result | None:
     """Ask the deployed candidate its golden requests; return how the release ended, None where it has not."""
+    refuse_under_traffic(rollout)
     return rollout.run(lambda: require_ready(rollout), rollout.smoke)
 
 
 def load(rollout: Rollout) -> Result | None:
     """Measure the candidate that was smoked; return how the release ended, None where it has not."""
+    refuse_under_traffic(rollout)
     return rollout.run(lambda: require_ready(rollout), lambda: require_smoked(rollout), rollout.load)
 
 
 def gate(rollout: Rollout) -> Result:
     """Judge what was measured; one that passes has not ended, but has a report to be read before traffic moves."""
+    refuse_under_traffic(rollout)
     ended = rollout.run(
         lambda: require_ready(rollout),
         lambda: require_smoked(rollout),
@@ -34,6 +37,16 @@ def shift(rollout: Rollout) -> Result:
     """Move the traffic to the candidate that has passed."""
     ended = rollout.run(lambda: require_passed(rollout), rollout.shift, rollout.keep_live_warm)
     return ended or rollout.success()
+
+
+def refuse_under_traffic(rollout: Rollout) -> None:
+    """Raise BadInputError, before anything is written, where the release is beyond this step."""
+    record = read_record(require(rollout.patient.observe()).tags)
+    if record is not None and record.phase in UNDER_TRAFFIC:
+        raise BadInputError(
+            f"release {record.release_id}: it is {record.phase}, held by {record.holder}, and its traffic has begun to "
+            "move; `python -m deployment resume` goes on with it, `abort` takes it back"
+        )
 
 
 def require_ready(rollout: Rollout) -> None:

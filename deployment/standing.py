@@ -90,7 +90,7 @@ def release_line(record: Record) -> str:
     said = f"release {record.release_id}: {record.phase}, {age(record.at)} ago"
     if record.in_flight:
         said += f", held by {record.holder} until {record.leased_until:%H:%M:%S} UTC"
-    elif record.kept and record.kept_until:
+    elif record.keeps_warm(utc_now()):
         said += f"; {record.kept} stays warm until {record.kept_until:%Y-%m-%d %H:%M} UTC"
     return said
 

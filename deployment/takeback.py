@@ -1,13 +1,15 @@
 """Commands that give traffic back without a gate, over the head of whatever release is under way."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from deployment.golden import GoldenRequests
 from deployment.hold import Hold
 from deployment.journal import Journal
-from deployment.outcomes import BadInputError, Outcome, PlatformError
+from deployment.outcomes import BadInputError, ConflictError, Outcome, PlatformError
 from deployment.patience import PatientPlatform
-from deployment.phases import UNDER_TRAFFIC, Phase
+from deployment.phases import BEGUN, Phase
 from deployment.platform import Endpoint, Platform, Routing, require
 from deployment.record import Record, new_holder, read_record, utc_now
 from deployment.rollback import PROBES, NoSafeWayError, WayBack
@@ -46,7 +48,10 @@ class TakeBack:
         if record is None or not record.in_flight:
             last = f"release {record.release_id} has ended as {record.phase}" if record else "there has been none"
             raise BadInputError(f"abort: no release is under way on endpoint {endpoint.name}; {last}")
-        return self.go(endpoint, record, Routing({record.live: 100} if record.live else {}))
+        target = Routing({record.live: 100} if record.live else {})
+        if record.phase in BEGUN and endpoint.routing == target:
+            return self.end_without_traffic(endpoint, record)
+        return self.go(endpoint, self.hold_of(endpoint, record), target)
 
     def roll_back(self, to: str | None) -> TakenBack:
         """Give one deployment all traffic: `to`, or who served before; raises BadInputError where that is not known."""
@@ -59,11 +64,13 @@ class TakeBack:
         wanted = Routing({target: 100})
         if endpoint.routing == wanted and (record is None or not record.in_flight):
             return self.say_so(endpoint, wanted)
-        self.scale_up(endpoint, target)
-        return self.go(endpoint, aimed_at(target, endpoint, record or self.new_record(endpoint, target)), wanted)
+        hold = self.hold_of(endpoint, aimed_at(target, endpoint, record or self.new_record(endpoint, target)))
+        self.scale_up(endpoint, target, hold)
+        return self.go(endpoint, hold, wanted)
 
     def observe(self) -> Endpoint:
-        patient = PatientPlatform(self.platform, self.settings.platform.rollback_patience_s)
+        patience_s = self.settings.platform.rollback_patience_s
+        patient = PatientPlatform(self.platform, patience_s, repeated=(Exception,))
         return require(observe_settled(patient, self.settings.platform))
 
     def readable_record(self, endpoint: Endpoint) -> Record | None:
@@ -76,20 +83,25 @@ class TakeBack:
 
     def who_served_before(self, endpoint: Endpoint, record: Record | None) -> str:
         before = (record.kept or record.live) if record is not None else ""
-        serves_already = before in endpoint.traffic and record is not None and not record.in_flight
-        if before in endpoint.deployments and not serves_already:
+        # After a rollback that is where the traffic went already, and asking again changes nothing.
+        goes_forward = (
+            record is not None and record.phase in {Phase.PROMOTED, Phase.DONE} and before in endpoint.traffic
+        )
+        if before in endpoint.deployments and not goes_forward:
             return before
         raise BadInputError(
             f"rollback: nobody is kept warm on endpoint {endpoint.name}, so name who is to have all traffic: --to "
             f"NAME, one of {', '.join(sorted(endpoint.deployments)) or 'none'}"
         )
 
-    def scale_up(self, endpoint: Endpoint, target: str) -> None:
+    def scale_up(self, endpoint: Endpoint, target: str, hold: Hold) -> None:
         """Give the target as many instances as who serves has: one that was scaled down would drown."""
         serving = endpoint.live
         if serving is not None and endpoint.deployments[target].instance_count < serving.instance_count:
             before, wanted = endpoint.deployments[target].instance_count, serving.instance_count
             self.journal.started(f"scaling {target} from {before} to {wanted} instances")
+            # Taken first: a release that is under way must not go on meanwhile.
+            hold.write(Phase.ROLLING_BACK, endpoint.routing)
             try:
                 PatientPlatform(self.platform, self.settings.platform.patience_s).scale(target, wanted)
             except PlatformError as error:
@@ -97,53 +109,68 @@ class TakeBack:
             else:
                 self.journal.record(f"{target} scaled from {before} to {wanted} instances")
 
-    def go(self, endpoint: Endpoint, found: Record, target: Routing) -> TakenBack:
-        """Take the endpoint from whoever holds it, and walk the way back."""
+    def hold_of(self, endpoint: Endpoint, found: Record) -> Hold:
+        """Return the hold that takes the endpoint from whoever has it, however it is routed by then."""
         patient = PatientPlatform(self.platform, self.settings.platform.patience_s)
-        record = replace(found, holder=new_holder(self.run_url))
-        hold = Hold(patient, record, (endpoint.routing,), (endpoint.holder,), self.settings.platform.lease_s)
-        had_traffic = endpoint.routing != target or found.phase in UNDER_TRAFFIC
+        record, lease_s = replace(found, holder=new_holder(self.run_url)), self.settings.platform.lease_s
+        return Hold(patient, record, (endpoint.routing,), (endpoint.holder,), lease_s, over_all_heads=True)
+
+    def end_without_traffic(self, endpoint: Endpoint, record: Record) -> TakenBack:
+        """End a release whose candidate has had no traffic: there is nothing to give back, and nobody to ask."""
+        self.hold_of(endpoint, record).end(Phase.REFUSED, Outcome.STOPPED)
+        return TakenBack(
+            Outcome.STOPPED, f"{endpoint.routing}, as before: the candidate had no traffic", endpoint.routing
+        )
+
+    def go(self, endpoint: Endpoint, hold: Hold, target: Routing) -> TakenBack:
+        """Walk the way back, over the head of whoever holds the endpoint."""
         self.journal.phase, self.journal.traffic = Phase.ROLLING_BACK, target.traffic
         self.journal.record(f"{endpoint.routing} before; all traffic to {target}")
         with undisturbed(self.journal.started), self.client(endpoint) as client:
-            way = WayBack(
-                self.platform,
-                self.question(client),
-                self.settings.platform.rollback_patience_s,
-                self.settings.shift.routing_timeout_s,
-            )
+            limits, timeout_s = self.settings.platform, self.settings.shift.routing_timeout_s
+            way = WayBack(self.platform, self.question(client), limits.rollback_patience_s, timeout_s)
             try:
-                check = way.walk(hold, target, Phase.ROLLING_BACK if had_traffic else found.phase)
-            except NoSafeWayError as error:
-                return self.frozen(f"there is no safe way back: {error}; nothing was changed", endpoint.routing)
+                check = way.walk(hold, target)
+            except (NoSafeWayError, ConflictError) as error:
+                return self.frozen(f"there is no safe way back: {error}", endpoint.routing)
             if not check.fits:
                 return self.frozen(f"{target} was set, but the answers do not show it: {check.reason}", target)
-            self.let_go(hold, had_traffic=had_traffic)
-        self.journal.enter(Phase.ROLLED_BACK, check.reason, verified=True)
+            self.let_go(hold)
+        self.journal.enter(Phase.ROLLED_BACK, check.reason, verified=True if client else None)
         return TakenBack(Outcome.ROLLED_BACK, f"{target}: {check.reason}", target)
 
     def say_so(self, endpoint: Endpoint, wanted: Routing) -> TakenBack:
         """Look whether who has all traffic already is seen to; nothing is changed."""
         with self.client(endpoint) as client:
             ask = self.question(client)
+            if ask is None:
+                return TakenBack(Outcome.ROLLED_BACK, f"{wanted} already; nobody could look who answers", wanted)
             timeout_s = self.settings.shift.routing_timeout_s
             check = wait_until_routed(lambda: probe(ask, PROBES), wanted.traffic, timeout_s=timeout_s)
         outcome = Outcome.ROLLED_BACK if check.fits else Outcome.FROZEN
         return TakenBack(outcome, f"{wanted} already: {check.reason}", wanted)
 
-    def client(self, endpoint: Endpoint) -> ScoringClient:
-        patient = PatientPlatform(self.platform, self.settings.platform.patience_s)
-        return ScoringClient(endpoint.scoring_uri, patient.endpoint_key(), new_key=patient.endpoint_key)
+    @contextmanager
+    def client(self, endpoint: Endpoint) -> Iterator[ScoringClient | None]:
+        """Yield a client; None where there is no key to be had, which must not stand in the way back."""
+        patient = PatientPlatform(self.platform, self.settings.platform.patience_s, repeated=(Exception,))
+        try:
+            key = patient.endpoint_key()
+        except Exception as error:  # noqa: BLE001 - see above
+            self.journal.record(f"no key, so nobody can look who answers: {error}")
+            yield None
+            return
+        with ScoringClient(endpoint.scoring_uri, key, new_key=patient.endpoint_key) as client:
+            yield client
 
-    def question(self, client: ScoringClient) -> Ask:
-        if self.golden is None:
-            return client.ping
+    def question(self, client: ScoringClient | None) -> Ask | None:
+        if client is None or self.golden is None:
+            return client.ping if client else None
         return asking(client, [request.body for request in self.golden.requests])
 
-    def let_go(self, hold: Hold, *, had_traffic: bool) -> None:
-        phase, outcome = (Phase.ROLLED_BACK, Outcome.ROLLED_BACK) if had_traffic else (Phase.REFUSED, Outcome.STOPPED)
+    def let_go(self, hold: Hold) -> None:
         try:
-            hold.end(phase, outcome)
+            hold.end(Phase.ROLLED_BACK, Outcome.ROLLED_BACK)
         except PlatformError as error:
             self.journal.record(f"the endpoint's tags still say that a release is under way: {error}")
 

@@ -10,7 +10,7 @@ from deployment.outcomes import BadInputError, ConflictError, PlatformError
 from deployment.patience import PatientPlatform
 from deployment.phases import UNDER_TRAFFIC, Phase
 from deployment.platform import Endpoint, Routing, require
-from deployment.record import Past, Record, new_holder, read_record, require_name, utc_now
+from deployment.record import PREFIX, Past, Record, new_holder, read_record, require_name, utc_now
 from deployment.release import Release
 from deployment.settings import PlatformSettings
 
@@ -169,5 +169,6 @@ def observe_settled(platform: PatientPlatform, settings: PlatformSettings) -> En
 
 
 def never_came_to_be(endpoint: Endpoint) -> bool:
-    """Tell whether the creation of an endpoint failed, which only deleting it helps (it has no deployments then)."""
-    return endpoint.provisioning_state != "Succeeded" and not endpoint.deployments
+    """Tell whether a release has created the endpoint in vain, which only deleting it helps; one of others' is left."""
+    made_by_a_release = bool(endpoint.holder) and f"{PREFIX}past_0" not in endpoint.tags
+    return made_by_a_release and endpoint.provisioning_state != "Succeeded" and not endpoint.deployments

@@ -9,9 +9,9 @@ from deployment.ending import success, told_history, verdict_of
 from deployment.evidence import Evidence
 from deployment.hold import Hold
 from deployment.journal import Journal
-from deployment.outcomes import BadInputError, Outcome
+from deployment.outcomes import BadInputError, ConflictError, Outcome
 from deployment.patience import PatientPlatform
-from deployment.phases import Phase
+from deployment.phases import BEGUN, Phase, may_follow
 from deployment.platform import (
     DEPLOYED_AT_TAG,
     GIT_SHA_TAG,
@@ -33,8 +33,6 @@ from load.measure import Measurement, measure
 from load.report_data import ContainerLog, SmokeCheck
 from load.rows import RowsError
 from load.verdict import Verdict
-
-BEGUN = frozenset({Phase.OBSERVED, Phase.DEPLOYED, Phase.SMOKED, Phase.MEASURED, Phase.PASSED})
 
 
 @dataclass
@@ -58,20 +56,34 @@ class Undertaking:
     def end(self, outcome: Outcome, sentence: str, next_action: str) -> Result:
         """Record the end, let go of the endpoint, and say what is true of it now."""
         with undisturbed(self.journal.started):
-            if self.taken is not None and outcome is not Outcome.FROZEN:
+            if outcome is Outcome.FROZEN:
+                sentence = self.frozen(sentence)
+            elif self.taken is not None:
                 if self.journal.phase in BEGUN:
                     self.journal.enter(Phase.REFUSED, sentence)
                 self.write_end(self.journal.phase, outcome)
         return self.result(outcome, sentence, next_action)
 
     def write_end(self, phase: Phase, outcome: Outcome, *, keep_warm_s: float | None = None) -> None:
-        """Leave the end on the endpoint; a platform that refuses even that changes nothing of what is served."""
+        """Leave the end on the endpoint; a platform that refuses even that changes nothing of what is served.
+
+        Raises ConflictError where somebody else has taken the endpoint meanwhile.
+        """
         try:
             self.hold.end(phase, outcome, keep_warm_s=keep_warm_s)
+        except ConflictError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the release has ended as it has
             self.journal.record(
                 f"the endpoint's tags still say that the release is under way, `resume` ends it: {error}"
             )
+
+    def frozen(self, sentence: str) -> str:
+        """Record that nothing more is touched, and return the sentence with what that leaves."""
+        if may_follow(self.journal.phase, Phase.FROZEN):
+            self.journal.enter(Phase.FROZEN, sentence)
+        found = self.there()
+        return f"{sentence} The endpoint now has: {found.routing}." if found else sentence
 
     def passed(self) -> Result:
         """Return the report's content between the gate and the first step."""

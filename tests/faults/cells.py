@@ -43,6 +43,7 @@ class Kind(StrEnum):
     NEXT = "next"  # a deployment that serves, and nothing else
     FIRST = "first"  # nothing: not even the endpoint
     LEFTOVER = "leftover"  # what a release that was stopped has left under the candidate's name
+    BACK = "back"  # as next, but the second step of its traffic is a breach
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,8 @@ def matrix(found: Sequence[Position], kind: Kind) -> Iterator[Cell]:
     for position in found:
         if kind is Kind.LEFTOVER and not is_of_deletion(position, found):
             continue
+        if kind is Kind.BACK and position.place < place_of_breach(found):
+            continue
         if kind is Kind.FIRST and position.place > first_key(found):
             continue
         for fault in EFFECTS:
@@ -171,3 +174,9 @@ def is_of_deletion(position: Position, found: Sequence[Position]) -> bool:
 def first_key(found: Sequence[Position]) -> int:
     """Return the place of the first call for the key: from there on a first release is as any other."""
     return next(each.place for each in found if each.call == "endpoints.listKeys")
+
+
+def place_of_breach(found: Sequence[Position]) -> int:
+    """Return the place of the first call after the breach: the last two updates of the endpoint are the way back."""
+    updates = [each.place for each in found if each.call == "endpoints.put"]
+    return updates[-3] + 1

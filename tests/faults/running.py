@@ -22,8 +22,9 @@ from deployment.journal import Journal
 from deployment.outcomes import Outcome, ReleaseError
 from deployment.patience import PatientPlatform
 from deployment.release import Release
+from deployment.rollback import PROBES
 from deployment.rollout import Rollout
-from deployment.scoring import ScoringClient
+from deployment.scoring import Answer, ScoringClient
 from deployment.settings import PlatformSettings, ReleaseSettings, ShiftSettings, SoakSettings
 from load.measure import LoadPlan, Measurement
 from load.rows import Row, RowsWriter, RunEnd, RunPlan
@@ -77,14 +78,22 @@ class Site:
             operation_timeout_s=limits.operation_timeout_s,
         )
 
-    def rollout(self, release_id: str, image: str, model: ModelArtefacts | None = None) -> Rollout:
+    def rollout(
+        self,
+        release_id: str,
+        image: str,
+        model: ModelArtefacts | None = None,
+        connect: Callable[..., ScoringClient] = ScoringClient,
+    ) -> Rollout:
         """Return a release, or what goes on with it."""
         folder = self.folder / "reports" / self.endpoint / release_id
         model = model or ModelArtefacts(folder, "tiny", "1", folder / "golden.json", GOLDEN)
         evidence = Evidence(folder)
         journal = Journal(evidence.journal_path, RecordingWatcher())
         release = Release(release_id, image, model, "0" * 40)
-        return Rollout(self.platform(), SETTINGS, release, journal, evidence, measure=measure_synthetically)
+        return Rollout(
+            self.platform(), SETTINGS, release, journal, evidence, measure=measure_synthetically, connect=connect
+        )
 
 
 def measure_synthetically(plan: LoadPlan, *, key: str, rows_path: Path, on_progress: object) -> Measurement:
@@ -124,13 +133,32 @@ def kill_at(place: int, *, before: bool) -> None:
     RequestsTransport.send = counted  # in this process alone, which is about to die
 
 
-def release_in_child(site: Site, release_id: str, image: str, kill: Callable[[], None] = lambda: None) -> str:
+class BreachAtTheSecondStep(ScoringClient):
+    """A client that is told once, when the first step has been verified, that a request has failed."""
+
+    unnamed = 0
+
+    def score(self, body: Any, *, deployment: str | None = None) -> Answer:
+        if deployment is None:
+            self.unnamed += 1
+            if self.unnamed == PROBES + SETTINGS.shift.probes_per_step + 1:
+                return Answer(424, "", {"error": "a breach on purpose"}, "")
+        return super().score(body, deployment=deployment)
+
+
+def release_in_child(
+    site: Site,
+    release_id: str,
+    image: str,
+    kill: Callable[[], None] = lambda: None,
+    connect: Callable[..., ScoringClient] = ScoringClient,
+) -> str:
     """Run a release in a child and return how it ended, in a word or two."""
 
     def run() -> str:
         kill()
         try:
-            result = site.rollout(release_id, image).promote()
+            result = site.rollout(release_id, image, connect=connect).promote()
         except ReleaseError as error:
             return f"error {error.exit_code}: {error}"
         return result.outcome.value

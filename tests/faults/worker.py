@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ class Worker:
         candidate = self.candidate(endpoint)
         self.leave_over(kind, endpoint)
         self.control.forget_calls()
-        ended = self.release(f"recorded-{kind}", self.images[1], endpoint)
-        assert ended == "promoted", ended
+        ended = self.release(f"recorded-{kind}", self.images[1], endpoint, kind=kind)
+        assert ended == ("rolled back" if kind is Kind.BACK else "promoted"), ended
         calls = [call for call in self.control.calls() if not call.call.startswith("clouds.")]
         for position in positions(calls, endpoint, candidate):
             yield {"position": dataclasses.asdict(position)}
@@ -85,11 +86,12 @@ class Worker:
         """Run a release with the cell's fault in its way."""
         if cell.kills:
             place, before = cell.position.place, cell.fault == KILL_BEFORE
-            ended = self.release(release_id, image, endpoint, lambda: self.running.kill_at(place, before=before))
+            kill = partial(self.running.kill_at, place, before=before)
+            ended = self.release(release_id, image, endpoint, kill, cell.kind)
             held.struck = ended == "killed"
             return ended
         with self.control.fault(cell.control_fault(endpoint, candidate)) as placed:
-            ended = self.release(release_id, image, endpoint)
+            ended = self.release(release_id, image, endpoint, kind=cell.kind)
             (now,) = [each for each in self.control.faults() if each.id == placed.id]
             held.struck = now.struck > 0
         return ended
@@ -110,9 +112,12 @@ class Worker:
         self.control.clear()
         return ", ".join(ends)
 
-    def release(self, release_id: str, image: str, endpoint: str, kill: Any = lambda: None) -> str:
+    def release(
+        self, release_id: str, image: str, endpoint: str, kill: Any = lambda: None, kind: Kind = Kind.NEXT
+    ) -> str:
         site = self.running.Site(self.folder, endpoint)
-        return self.running.release_in_child(site, release_id, image, kill)
+        client = self.running.BreachAtTheSecondStep if kind is Kind.BACK else self.running.ScoringClient
+        return self.running.release_in_child(site, release_id, image, kill, client)
 
     def time(self, number: int) -> Iterator[dict[str, Any]]:
         """Release the real service in a process of its own, SDK imported and all, and yield how long that took."""

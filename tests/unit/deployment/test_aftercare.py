@@ -11,7 +11,7 @@ from deployment.aftercare import Aftercare
 from deployment.outcomes import BadInputError, Outcome, PlatformError
 from deployment.patience import PatientPlatform
 from deployment.phases import ENDED, Phase
-from deployment.platform import Deployment, Endpoint, Routing
+from deployment.platform import RELEASE_ID_TAG, Deployment, Endpoint, Routing
 from deployment.record import Record, stamp, utc_now
 from deployment.settings import Afterwards, ReleaseSettings, SoakSettings
 from tests.lib.release_fakes import FakePlatform, colour, make_record
@@ -42,6 +42,7 @@ def on_endpoint(
     record: Record | None, deployments: Mapping[str, Deployment] | None = None, traffic: Mapping[str, int] = GREEN_LIVE
 ) -> FakePlatform:
     there = deployments or {name: replace(colour(name), instance_count=3) for name in ("blue", "green")}
+    there = {name: replace(found, tags={RELEASE_ID_TAG: "r-1"}) for name, found in there.items()}
     endpoint = Endpoint("fake", "http://127.0.0.1:9/score", traffic, {}, there, {"owner": "somebody"})
     if record is None:
         return FakePlatform(endpoint)
@@ -82,7 +83,7 @@ def test_after_the_soak_or_at_once_the_way_back_is_closed(later: timedelta, *, a
     assert (record.phase, record.kept, record.kept_until) == (Phase.DONE, "", None)
     assert [entry.outcome for entry in record.past] == ["promoted"]
     assert platform.there().tags["owner"] == "somebody"
-    assert said == ["blue deleted: it had no traffic", "endpoint fake: green 100 %; nothing else is kept"]
+    assert said == ["blue deleted: it had no traffic", "endpoint fake: green 100 %"]
 
 
 def test_it_may_be_repeated() -> None:
@@ -90,7 +91,7 @@ def test_it_may_be_repeated() -> None:
     for _ in range(2):
         aftercare, said = care(platform, later=AFTER_THE_SOAK)
         aftercare.finish(at_once=False)
-    assert said == ["endpoint fake: green 100 %; nothing else is kept"]
+    assert said == ["endpoint fake: green 100 %"]
     assert record_on(platform).phase is Phase.DONE
 
 
@@ -110,6 +111,7 @@ def test_a_deployment_can_be_scaled_down_instead_and_only_once() -> None:
     assert said[0] == "blue scaled from 3 to 1 instances"
     aftercare.finish(at_once=False)
     assert len(said) == 3
+    assert set(platform.there().deployments) == {"blue", "green"}
 
 
 def test_a_broken_deployment_is_deleted_even_where_others_are_scaled() -> None:
@@ -139,7 +141,7 @@ def test_while_a_release_is_under_way_nothing_is_taken_from_it(phase: Phase, wha
     left = platform.there()
     aftercare, said = care(platform, later=timedelta(days=30))
     with pytest.raises(BadInputError, match=rf"release r-2 is under way \({phase}\).*resume.*abort"):
-        aftercare.teardown(left) if what == "teardown" else aftercare.finish(at_once=what == "finish --now")
+        aftercare.teardown(force=False) if what == "teardown" else aftercare.finish(at_once=what == "finish --now")
     assert platform.there() is left
     assert said == []
 
@@ -147,9 +149,37 @@ def test_while_a_release_is_under_way_nothing_is_taken_from_it(phase: Phase, wha
 def test_the_endpoint_goes_with_all_that_is_on_it() -> None:
     platform = on_endpoint(promoted())
     aftercare, said = care(platform)
-    aftercare.teardown(platform.there())
+    aftercare.teardown(force=False)
     assert platform.observe() is None
     assert said == ["endpoint fake deleted, with blue, green"]
+
+
+def test_an_endpoint_that_nobody_can_go_on_with_can_be_taken_down_by_force() -> None:
+    frozen = on_endpoint(make_record(Phase.FROZEN))
+    care(frozen)[0].teardown(force=True)
+    assert frozen.observe() is None
+    damaged = on_endpoint(promoted())
+    damaged.endpoint = replace(damaged.there(), tags={"release_phase": "nonsense"})
+    with pytest.raises(BadInputError, match="cannot be read"):
+        care(damaged)[0].teardown(force=False)
+    care(damaged)[0].teardown(force=True)
+    assert damaged.observe() is None
+
+
+def test_what_others_have_deployed_is_theirs() -> None:
+    platform = on_endpoint(promoted())
+    theirs = replace(platform.there(), deployments={**platform.there().deployments, "probe": colour("probe")})
+    platform.endpoint = theirs
+    care(platform)[0].finish(at_once=True)
+    assert set(platform.there().deployments) == {"green", "probe"}
+
+
+def test_traffic_that_somebody_has_set_by_hand_is_not_tidied_up_behind_them() -> None:
+    platform = on_endpoint(promoted())
+    platform.endpoint = replace(platform.there(), traffic=BLUE_LIVE)
+    with pytest.raises(BadInputError, match="traffic is blue 100 % where release r-2 left green 100 %"):
+        care(platform)[0].finish(at_once=True)
+    assert set(platform.there().deployments) == {"blue", "green"}
 
 
 def test_there_is_nothing_to_finish_on_an_endpoint_that_does_not_exist() -> None:

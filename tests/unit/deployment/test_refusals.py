@@ -28,7 +28,7 @@ STEPS = SETTINGS.model_copy(update={"shift": SETTINGS.shift.model_copy(update={"
 IMPATIENT = STEPS.model_copy(
     update={"platform": SETTINGS.platform.model_copy(update={"patience_s": 0.01, "rollback_patience_s": 0.01})}
 )
-CALLS = 20  # more than a release makes
+CALLS = 24  # more than a release makes
 ERRORS: dict[str, Callable[[], BaseException]] = {
     "refused": lambda: PlatformError("endpoint: 500 (InternalServerError)"),
     "transient": lambda: TransientError("endpoint: 429 (TooManyRequests)"),

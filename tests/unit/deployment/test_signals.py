@@ -50,7 +50,7 @@ def test_a_signal_afterwards_ends_the_process_again(number: signal.Signals) -> N
 def test_the_handlers_are_restored_after_an_error_too() -> None:
     with pytest.raises(KeyError), undisturbed(lambda _: None):
         raise KeyError
-    assert [signal.getsignal(each) for each in STOPPING] == [stop, stop]
+    assert [signal.getsignal(each) for each in STOPPING] == [stop for _ in STOPPING]
 
 
 def test_one_block_inside_another_does_not_let_signals_through_early() -> None:
