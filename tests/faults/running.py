@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -136,13 +137,13 @@ def kill_at(place: int, *, before: bool) -> None:
 class BreachAtTheSecondStep(ScoringClient):
     """A client that is told once, when the first step has been verified, that a request has failed."""
 
-    unnamed = 0
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._unnamed = count(1)
 
     def score(self, body: Any, *, deployment: str | None = None) -> Answer:
-        if deployment is None:
-            self.unnamed += 1
-            if self.unnamed == PROBES + SETTINGS.shift.probes_per_step + 1:
-                return Answer(424, "", {"error": "a breach on purpose"}, "")
+        if deployment is None and next(self._unnamed) == PROBES + SETTINGS.shift.probes_per_step + 1:
+            return Answer(424, "", {"error": "a breach on purpose"}, "")
         return super().score(body, deployment=deployment)
 
 

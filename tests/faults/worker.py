@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from deployment.image import build_bundle
 from deployment.platform import Routing
 from deployment.record import read_record
+from deployment.scoring import ScoringClient
 from tests.faults.cells import KILL_BEFORE, Cell, Held, Kind, Storm, positions
 from tests.lib.emulator import LEADING_ELSEWHERE, RunningEmulator, running_emulator, write_bundle
 from tests.lib.emulator_control import EmulatorControl
@@ -116,7 +117,7 @@ class Worker:
         self, release_id: str, image: str, endpoint: str, kill: Any = lambda: None, kind: Kind = Kind.NEXT
     ) -> str:
         site = self.running.Site(self.folder, endpoint)
-        client = self.running.BreachAtTheSecondStep if kind is Kind.BACK else self.running.ScoringClient
+        client = self.running.BreachAtTheSecondStep if kind is Kind.BACK else ScoringClient
         return self.running.release_in_child(site, release_id, image, kill, client)
 
     def time(self, number: int) -> Iterator[dict[str, Any]]:
