@@ -55,8 +55,7 @@ class Rollout(Undertaking):
         if isinstance(error, ConflictError):
             return self.end(Outcome.FROZEN, reason_of(error), LOOK_AT_IT)
         if self.journal.phase is Phase.PROMOTED:
-            self.keep_live_warm()
-            return None
+            return self.end_of(self.keep_live_warm)
         if self.journal.phase in UNDER_TRAFFIC:
             return self.take_back(reason_of(error))
         outcome = Outcome.PLATFORM_ERROR if isinstance(error, Exception) else Outcome.STOPPED

@@ -61,7 +61,8 @@ class Undertaking:
             elif self.taken is not None:
                 if self.journal.phase in BEGUN:
                     self.journal.enter(Phase.REFUSED, sentence)
-                self.write_end(self.journal.phase, outcome)
+                with suppress(ConflictError):  # who holds the endpoint by now has ended this release too
+                    self.write_end(self.journal.phase, outcome)
         return self.result(outcome, sentence, next_action)
 
     def write_end(self, phase: Phase, outcome: Outcome, *, keep_warm_s: float | None = None) -> None:

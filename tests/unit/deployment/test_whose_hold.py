@@ -12,12 +12,13 @@ from deployment.aftercare import Aftercare
 from deployment.outcomes import BadInputError, ConflictError, Outcome, PlatformError
 from deployment.patience import PatientPlatform
 from deployment.phases import Phase
-from deployment.platform import IMAGE_TAG, Endpoint
+from deployment.platform import IMAGE_TAG, Endpoint, Routing
 from deployment.record import read_record
 from deployment.scoring import Answer
 from load.measure import Measurement
 from tests.lib.release_fakes import FakePlatform, FakeScoring, make_record
 from tests.unit.deployment.scene import (
+    BLUE_LIVE,
     GREEN_LIVE,
     IMAGE,
     OTHER_IMAGE,
@@ -134,3 +135,18 @@ def test_what_ends_a_release_in_its_first_write_does_not_leave_the_endpoint_held
         a_rollout(AroundEachCall(platform, after=once(2, error)), tmp_path).promote()
     record = read_record(platform.there().tags)
     assert record is None or not record.in_flight
+
+
+def test_a_promotion_that_somebody_takes_back_before_it_is_written_down_is_not_called_one(tmp_path: Path) -> None:
+    platform = FakePlatform(an_endpoint())
+
+    def overtake(routing: Routing) -> None:
+        if routing.traffic == GREEN_LIVE == platform.there().traffic:
+            theirs = replace(record_on(platform), holder="ops #1", routing=Routing(BLUE_LIVE))
+            platform.endpoint = with_record(platform.there(), theirs)
+
+    platform.before_write = overtake
+    result = a_rollout(platform, tmp_path).promote()
+    assert result.outcome is Outcome.FROZEN
+    assert "held by ops #1" in result.sentence
+    assert result.traffic == BLUE_LIVE
