@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from deployment.emulator.threads import Threads
 
 BUNDLE_REFERENCE = re.compile(r"[^@\s]*@sha256:([0-9a-f]{64})")
 INFERENCE_SERVER_PORT = 5001
+SERVER_PORTS = range(20_000, 32_768)
 SIGNALLED = 128
 MARK = "LOCAL_AZUREML_INSTANCE"
 
@@ -166,11 +168,21 @@ class ProcessRuntime:
 
 
 def free_loopback_ports(count: int) -> list[int]:
-    """Answer that many different ports that nothing listens on at this moment."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
+    """Answer that many different ports that nothing listens on at this moment.
+
+    They lie below those that the system gives to outgoing connections (from 32768 on Linux, from 49152 elsewhere): one
+    of those would be gone before a server that has just been started binds it.
+    """
+    sockets: list[socket.socket] = []
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
+        while len(sockets) < count:
+            candidate = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            try:
+                candidate.bind(("127.0.0.1", secrets.choice(SERVER_PORTS)))
+            except OSError:
+                candidate.close()
+            else:
+                sockets.append(candidate)
         return [each.getsockname()[1] for each in sockets]
     finally:
         for each in sockets:

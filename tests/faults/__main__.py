@@ -73,6 +73,7 @@ def faults(
     seed: Annotated[
         int | None, typer.Option(min=0, help="What is drawn follows from it; drawn and printed if none.")
     ] = None,
+    timings: Annotated[int, typer.Option(min=1, help="How often a whole release is timed; the best counts.")] = 3,
     reports: Annotated[Path, typer.Option(help="Where faults.json goes.")] = Path("reports"),
 ) -> None:
     """Strike releases at every call, and hold what serves, what is left and the next run against what is promised.
@@ -87,7 +88,7 @@ def faults(
         random.Random(seed).shuffle(chosen)  # noqa: S311 - so that any part of the run is of every kind
         work: list[Cell | Storm] = [*chosen, *(Storm(seed + 2 * number) for number in range(storms))]
         held = run_all(ready, work)
-        took_s = min(ready[0].ask({"timed": number})[0]["took_s"] for number in range(3))
+        took_s = min(ready[0].ask({"timed": number})[0]["took_s"] for number in range(timings))
     show(held)
     figures = figures_of(held, took_s)
     reports.mkdir(parents=True, exist_ok=True)
