@@ -140,6 +140,7 @@ class PairedUser(FastHttpUser):
         }
         self.in_flight = {role: Pool(options.max_in_flight) for role in self.deployments}
         self.pairs = self.errors = self.written = 0
+        self.parent = os.getppid()
 
     @task
     def measure(self) -> None:
@@ -260,6 +261,10 @@ class PairedUser(FastHttpUser):
 
     def report_progress(self) -> None:
         while True:
+            if self.options.progress and os.getppid() != self.parent:
+                # Whoever wanted the rows was killed: another run may have begun, which this load would disturb.
+                log.error("load: the process that started this run is gone")
+                os._exit(1)
             self.write_progress()
             gevent.sleep(PROGRESS_EVERY_S)
 

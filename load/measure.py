@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -67,14 +68,16 @@ def measure(
 ) -> Measurement:
     """Run the plan with Locust and write the rows; raises LoadError if that breaks off.
 
-    The key goes to Locust in its environment only. However this function is left, Locust has ended.
+    The key goes to Locust in its environment only. However this function is left, Locust has ended; where this process
+    is killed, Locust ends by itself. The rows are written elsewhere and take their place at the end.
     """
     with TemporaryDirectory(prefix="load-") as folder:
+        written_path = Path(folder, rows_path.name)
         progress_path, output_path = Path(folder, "progress.jsonl"), Path(folder, "locust.log")
         progress_path.touch()
         with output_path.open("wb") as output:
             process = subprocess.Popen(
-                locust_command(plan, rows_path, progress_path),
+                locust_command(plan, written_path, progress_path),
                 env=os.environ | {KEY_VARIABLE: key, "PYTHONPATH": python_path()},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -84,6 +87,9 @@ def measure(
                 follow(process, progress_path, plan.settings, on_progress)
             finally:
                 stop(process)
+                if written_path.exists():
+                    rows_path.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.move(written_path, rows_path)
         tail = "\n".join(output_path.read_text(errors="replace").splitlines()[-TAIL_LINES:]).replace(key, "***")
         if process.returncode != 0:
             raise LoadError(f"load: Locust ended with code {process.returncode}; its last lines:\n{tail}")

@@ -13,6 +13,7 @@ from load.gate import Outcome, judge
 from load.measure import LoadError, LoadPlan, Progress, measure
 from load.rows import read_rows
 from load.settings import GatePolicy, LoadSettings
+from tests.lib.emulator import wait_until
 from tests.lib.paired_server import KEY_VARIABLE, LATE_S
 
 pytestmark = pytest.mark.unit
@@ -123,3 +124,35 @@ def test_a_run_that_cannot_start_says_why_and_not_the_key(scoring_uri: str, tmp_
         measure(plan, key=KEY, rows_path=tmp_path / "rows.csv.gz")
 
     assert KEY not in str(broke.value)
+
+
+WHO_MEASURES = """
+import json, sys
+from pathlib import Path
+from load.measure import LoadPlan, measure
+from load.settings import LoadSettings
+
+uri, payloads, rows, key = sys.argv[1:]
+plan = LoadPlan(uri, "prompt", "late", Path(payloads), LoadSettings(rate_pairs_per_s=20, warmup_s=1, duration_s=600))
+measure(plan, key=key, rows_path=Path(rows), on_progress=lambda seen: print(json.dumps(seen.pairs), flush=True))
+"""
+
+
+def locusts(payloads_path: Path) -> list[str]:
+    listed = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if "locustfile.py" in line and str(payloads_path) in line]
+
+
+def test_a_run_whose_starter_was_killed_ends_and_leaves_the_rows_of_another_run_alone(
+    scoring_uri: str, payloads_path: Path, tmp_path: Path
+) -> None:
+    rows_path = tmp_path / "rows.csv.gz"
+    rows_path.write_bytes(b"of another run")
+    command = [sys.executable, "-c", WHO_MEASURES, scoring_uri, str(payloads_path), str(rows_path), KEY]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        starter.stdout.readline()
+        assert locusts(payloads_path)
+        starter.kill()
+    wait_until(lambda: not locusts(payloads_path), 30)
+    assert rows_path.read_bytes() == b"of another run"
