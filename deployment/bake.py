@@ -54,8 +54,6 @@ def watch(
 
     A failure of live alone is told, and no breach of the candidate's. `look_on` is called now and then, and may raise.
     """
-    if not duration_s:
-        return Watched(fits=True, reason="not watched (bake_s is 0)")
     latencies, live_failures, pairs, looked_s = Latencies(), 0, 0, 0.0
     started_s = monotonic()
     slipped_s = 0.0

@@ -21,15 +21,15 @@ LOG_LINES = 100
 AFTER_VERDICT: Mapping[GateOutcome, tuple[Outcome, str]] = {
     GateOutcome.FAIL: (
         Outcome.REFUSED_BY_GATE,
-        "Live keeps all traffic. Mend what the failed criteria show, then release again.",
+        "Mend what the failed criteria show, then release again.",
     ),
     GateOutcome.INCONCLUSIVE: (
         Outcome.INCONCLUSIVE,
-        "Live keeps all traffic. Measure longer (duration_s) or faster (rate_pairs_per_s), then release again.",
+        "Measure longer (duration_s) or faster (rate_pairs_per_s), then release again.",
     ),
     GateOutcome.INVALID: (
         Outcome.INVALID,
-        "Live keeps all traffic. Mend what made the measurement invalid, then release again.",
+        "Mend what made the measurement invalid, then release again.",
     ),
 }
 
@@ -49,7 +49,7 @@ def failed_to_start(candidate: str, evidence: Evidence, logs: tuple[ContainerLog
     return Breach(
         Outcome.NOT_PROVISIONED,
         f"{candidate} did not become ready: {reason or error}",
-        f"Live keeps its traffic. {where}{told}".strip(),
+        f"{where}{told}".strip(),
     )
 
 

@@ -59,7 +59,7 @@ class Rollout(Undertaking):
         if self.journal.phase in UNDER_TRAFFIC:
             return self.take_back(reason_of(error))
         outcome = Outcome.PLATFORM_ERROR if isinstance(error, Exception) else Outcome.STOPPED
-        return self.end(outcome, reason_of(error), "Live keeps all traffic. Release again.")
+        return self.end(outcome, reason_of(error), "Release again.")
 
     def take_back(self, why: str) -> Result:
         """Walk the way back of a release that was under traffic already when it was taken up again."""
@@ -138,7 +138,7 @@ class Rollout(Undertaking):
             )
         except LoadError as error:
             raise Breach(
-                Outcome.INVALID, f"The load test broke off: {error}", "Live keeps all traffic. Mend it, release again."
+                Outcome.INVALID, f"The load test broke off: {error}", "Mend it, then release again."
             ) from error
         what = "pairs of requests" if self.live else "requests"
         self.journal.enter(Phase.MEASURED, f"{measurement.pairs} {what} in {measurement.elapsed_s:.0f} s")

@@ -69,7 +69,8 @@ class Shift:
             raise self.no_way_back(str(error)) from error
         if not check.fits:
             raise self.no_way_back(check.reason)
-        self.journal.record(f"drill: the way back took {monotonic() - started_s:.1f} s: {check.reason}", verified=True)
+        took_s = monotonic() - started_s
+        self.journal.record(f"drill: the way back took {took_s:.1f} s: {check.reason}", verified=self.seen(check))
 
     def no_way_back(self, why: str) -> Breach:
         return Breach(
@@ -170,8 +171,13 @@ class Shift:
                 return self.freeze_and_say_so(
                     f"{why} The traffic was set back, but the answers do not show it: {check.reason}."
                 )
-            self.journal.enter(Phase.ROLLED_BACK, check.reason, verified=check.fits)
-        return Breach(Outcome.ROLLED_BACK, why, "Live has all traffic again. Mend what broke, then release again.")
+            self.journal.enter(Phase.ROLLED_BACK, check.reason, verified=self.seen(check))
+        who = f"{self.live} has all traffic again" if self.live else "Nobody has traffic, as before"
+        return Breach(Outcome.ROLLED_BACK, why, f"{who}. Mend what broke, then release again.")
+
+    def seen(self, check: SplitCheck) -> bool | None:
+        """Return what the answers showed; None where nobody has traffic, so that nobody could look."""
+        return check.fits if self.before.traffic else None
 
     def way_back(self) -> WayBack:
         return WayBack(

@@ -61,6 +61,8 @@ class Undertaking:
             elif self.taken is not None:
                 if self.journal.phase in BEGUN:
                     self.journal.enter(Phase.REFUSED, sentence)
+                    who = "Live keeps all traffic" if self.live else "Nobody has traffic, as before"
+                    next_action = f"{who}. {next_action}"
                 with suppress(ConflictError):  # who holds the endpoint by now has ended this release too
                     self.write_end(self.journal.phase, outcome)
         return self.result(outcome, sentence, next_action)

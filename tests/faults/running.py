@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import sys
 import time
@@ -210,16 +211,18 @@ def in_child(run: Callable[[], str]) -> str:
 
 
 def awaited(process_id: int, read_end: int) -> str:
+    """Return what the child writes before its end of the pipe is closed, as it is when it ends, however it does."""
     deadline_s = time.monotonic() + HANGS_AFTER_S
-    while os.waitpid(process_id, os.WNOHANG) == (0, 0):
-        if time.monotonic() > deadline_s:
-            os.kill(process_id, signal.SIGKILL)
-            os.waitpid(process_id, 0)
-            os.close(read_end)
-            return "hangs"
-        time.sleep(0.02)
-    with os.fdopen(read_end, "rb") as pipe:
-        return pipe.read().decode() or "killed"
+    said = b""
+    with os.fdopen(read_end, "rb", buffering=0) as pipe:
+        while select.select([pipe], [], [], max(0.0, deadline_s - time.monotonic()))[0]:
+            if not (part := pipe.read(65_536)):
+                os.waitpid(process_id, 0)
+                return said.decode() or "killed"
+            said += part
+    os.kill(process_id, signal.SIGKILL)
+    os.waitpid(process_id, 0)
+    return "hangs"
 
 
 class ClientProcess:

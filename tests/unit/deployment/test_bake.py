@@ -107,7 +107,7 @@ def test_a_first_release_is_watched_alone(clock: Clock) -> None:
 
 def test_no_time_means_no_look(clock: Clock) -> None:
     client = TimedScoring(clock, QUICK)
-    assert look(client, 0) == Watched(fits=True, reason="not watched (bake_s is 0)")
+    assert look(client, 0) == Watched(fits=True, reason="watched for 0 s, 0 looks: no breach")
     assert client.asked == []
 
 

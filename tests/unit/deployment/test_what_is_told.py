@@ -198,3 +198,21 @@ def test_rows_of_another_comparison_do_not_count(live: str | None, candidate: st
     rollout.evidence.rows_path.write_bytes(rows_file(live, candidate, Answers()))
     with pytest.raises(BadInputError, match="run `load` first"):
         single_steps.gate(a_rollout(platform, tmp_path))
+
+
+def broken_off(*_: Any, **__: Any) -> Any:
+    raise LoadError("load: Locust ended with code 1")
+
+
+def test_a_refusal_says_who_keeps_the_traffic_and_of_a_first_release_that_nobody_has_any(tmp_path: Path) -> None:
+    later = a_rollout(FakePlatform(an_endpoint()), tmp_path / "later", measure=broken_off).promote()
+    first = a_rollout(FakePlatform(None), tmp_path / "first", measure=broken_off).promote()
+    assert later.next_action == "Live keeps all traffic. Mend it, then release again."
+    assert first.next_action == "Nobody has traffic, as before. Mend it, then release again."
+
+
+def test_a_drill_that_nobody_could_look_at_is_not_called_verified(tmp_path: Path) -> None:
+    for endpoint, seen in ((an_endpoint(), True), (None, None)):
+        result = a_rollout(FakePlatform(endpoint), tmp_path / str(seen)).promote()
+        (drill,) = [entry for entry in result.journal if entry.event.startswith("drill:")]
+        assert drill.verified is seen
