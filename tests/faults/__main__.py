@@ -10,9 +10,11 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain, count
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Annotated, Any
 
 import typer
@@ -63,12 +65,12 @@ class Worker:
         self._process.wait(120)
 
 
-@app.command(epilog="Example: python -m tests.faults --sample 60 --storms 10 --seed 7")
+@app.command(epilog="Example: python -m tests.faults --sample 60 --storms-s 30 --seed 7")
 def faults(
     sample: Annotated[int, typer.Option(min=0, help="So many cells, drawn by the seed; 0: all of them.")] = 0,
-    storms: Annotated[
-        int, typer.Option(min=0, help="How many releases are struck at random, some times in a row.")
-    ] = 40,
+    storms_s: Annotated[
+        float, typer.Option(min=0, help="For so many seconds releases are struck at random, some times in a row.")
+    ] = 240.0,
     jobs: Annotated[int, typer.Option(min=1, help="How many at once, each on an emulator of its own.")] = 3,
     seed: Annotated[
         int | None, typer.Option(min=0, help="What is drawn follows from it; drawn and printed if none.")
@@ -86,8 +88,7 @@ def faults(
         cells = list(all_cells(ready[0]))
         chosen = random.Random(seed).sample(cells, min(sample, len(cells))) if sample else cells  # noqa: S311 - a sample
         random.Random(seed).shuffle(chosen)  # noqa: S311 - so that any part of the run is of every kind
-        work: list[Cell | Storm] = [*chosen, *(Storm(seed + 2 * number) for number in range(storms))]
-        held = run_all(ready, work)
+        held = run_all(ready, chosen, storms(seed, storms_s))
         took_s = min(ready[0].ask({"timed": number})[0]["took_s"] for number in range(timings))
     show(held)
     figures = figures_of(held, took_s)
@@ -124,23 +125,41 @@ def all_cells(worker: Worker) -> Iterator[Cell]:
         yield from matrix_of(found, kind)
 
 
-def run_all(ready: Sequence[Worker], work: Sequence[Cell | Storm]) -> list[Held]:
-    """Share the work among the workers; tell of every broken promise as it is found."""
-    todo: SimpleQueue[Cell | Storm] = SimpleQueue()
-    for each in work:
-        todo.put(each)
+def storms(seed: int, duration_s: float) -> Iterator[Storm]:
+    """Yield storms until the time is over; which ones follows from the seed, only how many from the machine."""
+    until_s = monotonic() + duration_s
+    for number in count():
+        if monotonic() >= until_s:
+            return
+        yield Storm(seed + 2 * number)
+
+
+def drained(todo: SimpleQueue[Cell]) -> Iterator[Cell]:
+    """Yield what no other thread has taken."""
+    with suppress(Empty):
+        while True:
+            yield todo.get_nowait()
+
+
+def run_all(ready: Sequence[Worker], cells: Sequence[Cell], raging: Iterator[Storm]) -> list[Held]:
+    """Share the cells among the workers, the first of which rages before; tell of each broken promise at once."""
+    todo: SimpleQueue[Cell] = SimpleQueue()
+    for cell in cells:
+        todo.put(cell)
     columns = (TextColumn("striking releases"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     found: list[Held] = []
     with Progress(*columns, console=console, transient=True) as progress, ThreadPoolExecutor(len(ready)) as pool:
-        task = progress.add_task("", total=len(work))
+        task = progress.add_task("", total=len(cells))
 
         def serve(worker: Worker) -> None:
-            while not todo.empty():
-                held = HELD.validate_python(worker.ask(dataclasses.asdict(todo.get())))[0]
+            work: Iterator[Cell | Storm] = chain(raging if worker is ready[0] else (), drained(todo))
+            for each in work:
+                held = HELD.validate_python(worker.ask(dataclasses.asdict(each)))[0]
                 found.append(held)
-                progress.advance(task)
+                if isinstance(each, Cell):
+                    progress.advance(task)
                 if not console.is_terminal and len(found) % TOLD_EVERY == 0:
-                    console.print(f"{len(found)} of {len(work)} releases struck")
+                    console.print(f"{len(found)} releases struck, {todo.qsize()} of {len(cells)} cells to come")
                 if held.broken:
                     progress.console.print(f"BROKEN {told(held)}: {'; '.join(held.broken)}", markup=False)
 

@@ -1,10 +1,8 @@
 """A release in a process of its own, forked from one that has the SDK loaded: it can be killed at any call."""
 
-import json
 import os
 import select
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -17,7 +15,6 @@ from azure.core.pipeline.transport import RequestsTransport
 
 from deployment.aftercare import Aftercare
 from deployment.azureml import AzureML, workspace_from
-from deployment.background import BackgroundClient
 from deployment.evidence import Evidence
 from deployment.golden import GoldenRequest, GoldenRequests, ModelArtefacts
 from deployment.journal import Journal
@@ -223,38 +220,3 @@ def awaited(process_id: int, read_end: int) -> str:
     os.kill(process_id, signal.SIGKILL)
     os.waitpid(process_id, 0)
     return "hangs"
-
-
-class ClientProcess:
-    """A client of the endpoint's own route in a process of its own, from start to stop."""
-
-    def __init__(self, scoring_uri: str, key: str) -> None:
-        self._read_end, write_end = os.pipe()
-        self._process_id = os.fork()
-        if self._process_id == 0:
-            os.close(self._read_end)
-            self._run(scoring_uri, key, write_end)
-        os.close(write_end)
-
-    def stop(self) -> dict[str, int]:
-        """Return how many of its requests were answered, and how many failed."""
-        os.kill(self._process_id, signal.SIGTERM)
-        with os.fdopen(self._read_end, "rb") as pipe:
-            said = json.loads(pipe.read() or b'{"answered": 0, "failed": -1}')
-        os.waitpid(self._process_id, 0)
-        return dict(said)
-
-    @staticmethod
-    def _run(scoring_uri: str, key: str, write_end: int) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        try:
-            with (
-                ScoringClient(scoring_uri, key) as client,
-                BackgroundClient(client, [GOLDEN.requests[0].body], interval_s=0.02) as background,
-            ):
-                signal.sigwait({signal.SIGTERM})
-            said = {"answered": background.answered.total(), "failed": background.failures}
-            os.write(write_end, json.dumps(said).encode())
-        finally:
-            sys.stdout.flush()
-            os._exit(0)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.lib.emulator_control import EmulatorControl
 
 pytestmark = pytest.mark.faults
-CELLS, STORMS = 20, 2
+CELLS, STORMS_S = 20, 8
 SPLIT = Routing({"blue": 90, "green": 10})
 
 
@@ -27,7 +27,7 @@ def test_releases_that_are_struck_at_any_call_keep_every_promise_and_are_repaire
     tmp_path: Path,
 ) -> None:
     seed = datetime.now(UTC).date().toordinal()
-    arguments = f"ARGS=--sample {CELLS} --storms {STORMS} --jobs 2 --timings 1 --seed {seed}"
+    arguments = f"ARGS=--sample {CELLS} --storms-s {STORMS_S} --jobs 2 --timings 1 --seed {seed}"
     command = ["make", "faults", arguments, f"REPORTS={tmp_path}"]
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -19,6 +19,7 @@ from deployment.platform import Routing
 from deployment.record import read_record
 from deployment.scoring import ScoringClient
 from tests.faults.cells import KILL_BEFORE, Cell, Held, Kind, Storm, positions
+from tests.faults.client import ClientProcess, connect_and_tell, tell
 from tests.lib.emulator import LEADING_ELSEWHERE, RunningEmulator, running_emulator, write_bundle
 from tests.lib.emulator_control import EmulatorControl
 from tests.lib.tiny_model_server import __file__ as server_file
@@ -68,7 +69,7 @@ class Worker:
         release_id, image = f"r-{self.releases}", self.images[self.releases % 2]
         held = Held(work)
         started_s = time.monotonic()
-        with self.watched(endpoint, held, work.kind):
+        with self.watched(endpoint, held):
             before, candidate = self.routing(endpoint), self.candidate(endpoint)
             self.leave_over(work.kind, endpoint)
             if isinstance(work, Storm):
@@ -117,8 +118,12 @@ class Worker:
         self, release_id: str, image: str, endpoint: str, kill: Any = lambda: None, kind: Kind = Kind.NEXT
     ) -> str:
         site = self.running.Site(self.folder, endpoint)
-        client = self.running.BreachAtTheSecondStep if kind is Kind.BACK else ScoringClient
-        return self.running.release_in_child(site, release_id, image, kill, client)
+        connect: Any = ScoringClient
+        if kind is Kind.BACK:
+            connect = self.running.BreachAtTheSecondStep
+        elif endpoint != STRUCK:
+            connect = partial(connect_and_tell, self.route_to(endpoint))
+        return self.running.release_in_child(site, release_id, image, kill, connect)
 
     def time(self, number: int) -> Iterator[dict[str, Any]]:
         """Release the real service in a process of its own, SDK imported and all, and yield how long that took."""
@@ -160,13 +165,12 @@ class Worker:
             held.broken.append(f"left over: {found}")
 
     @contextmanager
-    def watched(self, endpoint: str, held: Held, kind: Kind) -> Iterator[None]:
-        """Let a client ask all the while; a first release has none before it."""
-        if kind is Kind.FIRST:
-            yield
-            return
-        uri, key = self.ask(endpoint)["properties"]["scoringUri"], self.control.key(endpoint)
-        client = self.running.ClientProcess(uri, key)
+    def watched(self, endpoint: str, held: Held) -> Iterator[None]:
+        """Let a client ask all the while; before a first release nobody can, but from its first answer on."""
+        route = self.route_to(endpoint)
+        if found := self.ask(endpoint).get("properties"):
+            tell(route, found["scoringUri"], self.control.key(endpoint))
+        client = ClientProcess(route)
         try:
             yield
         finally:
@@ -175,6 +179,9 @@ class Worker:
                 held.broken.append(f"clients: {counted['failed']} of {counted['answered']} requests failed")
 
     # What is there
+
+    def route_to(self, endpoint: str) -> Path:
+        return self.folder / f"{endpoint}.route.json"
 
     def candidate(self, endpoint: str) -> str:
         return next(name for name in ("blue", "green") if name not in self.routing(endpoint).traffic)

@@ -36,6 +36,10 @@ operation_timeout_s = 30
 provisioning_timeout_s = 60
 [profiles.{name}.shift]
 bake_s = {bake_s}
+mirror_percent = {mirror_percent}
+mirror_s = 2
+[profiles.{name}.soak]
+afterwards = "{afterwards}"
 [profiles.{name}.load]
 rate_pairs_per_s = 15
 warmup_s = 2
@@ -68,21 +72,29 @@ class Site:
 
     def __post_init__(self) -> None:
         shipped = (REPOSITORY / "deployment" / "release.toml").read_text(encoding="utf-8")
-        profiles = PROFILE.format(name="quick", bake_s=0.5) + PROFILE.format(name="patient", bake_s=60)
+        quick = {"name": "quick", "bake_s": 0.5, "mirror_percent": 0, "afterwards": "delete"}
+        patient = {**quick, "name": "patient", "bake_s": 60}
+        careful = {**quick, "name": "careful", "mirror_percent": 20, "afterwards": "scale"}
+        profiles = "".join(PROFILE.format(**each) for each in (quick, patient, careful))
         (self.folder / "release.toml").write_text(shipped + profiles, encoding="utf-8")
 
     @property
     def options(self) -> list[str]:
         """The settings and the profile for short tests, and the folder for reports."""
-        settings = ["--settings", str(self.folder / "release.toml"), "--profile", "quick"]
-        return [*settings, "--reports-dir", str(self.folder / "reports")]
+        return [*self.settings("quick"), "--reports-dir", str(self.folder / "reports")]
+
+    def settings(self, profile: str) -> list[str]:
+        return ["--settings", str(self.folder / "release.toml"), "--profile", profile]
 
     def image_of(self, model: str) -> str:
         """Build a model into a bundle and return its reference."""
         return build_bundle(model_dir=self.models / model, bundles_dir=self.emulator.bundles_dir, name="diabetes")
 
     def promotion(self, model: str, *, profile: str = "quick", image: str = "", release_id: str = "") -> list[str]:
-        """Return the command that releases a model; the patient profile watches each step for a minute."""
+        """Return the command that releases a model; the patient profile watches each step for a minute.
+
+        The careful profile mirrors before it shifts, and scales down afterwards where others delete.
+        """
         command = [sys.executable, "-m", "deployment", "promote", "--image", image or self.image_of(model)]
         command += ["--model-dir", str(self.models / model), "--release-id", release_id or f"release-of-{model}"]
         return [*command, *self.options, "--profile", profile]
@@ -136,7 +148,7 @@ class Site:
         """Return the endpoint's traffic as the control plane has it."""
         return dict(self.resource()["traffic"])
 
-    def ask(self, method: str, path: str = "") -> dict[str, Any]:
+    def ask(self, method: str, path: str = "", document: Mapping[str, Any] | None = None) -> dict[str, Any]:
         variables = self.emulator.variables
         audience = {"resource": self.emulator.control_url, "api-version": "2019-08-01"}
         secret = {"X-IDENTITY-HEADER": variables["IDENTITY_HEADER"]}
@@ -144,8 +156,16 @@ class Site:
         endpoint = f"{self.emulator.control_url}{Workspace().arm_id}/onlineEndpoints/{ENDPOINT}"
         with httpx.Client(verify=trusted, trust_env=False) as client:
             token = client.get(variables["IDENTITY_ENDPOINT"], params=audience, headers=secret).json()["access_token"]
-            answer = client.request(method, endpoint + path, headers={"authorization": f"Bearer {token}"})
+            answer = client.request(
+                method, endpoint + path, headers={"authorization": f"Bearer {token}"}, json=document
+            )
             return dict(answer.raise_for_status().json())
+
+    def scale(self, name: str, instance_count: int) -> None:
+        """Run so many instances of a deployment, as somebody beside the releases would."""
+        path = f"/deployments/{name}"
+        self.ask("PUT", path, {**self.ask("GET", path), "sku": {"name": "Default", "capacity": instance_count}})
+        wait_until(lambda: self.ask("GET", path)["properties"]["provisioningState"] == "Succeeded", 60)
 
     def wait_until_served(self) -> None:
         """Return once the endpoint answers a golden request."""

@@ -75,8 +75,12 @@ def test_a_candidate_that_cannot_start_never_has_traffic_and_is_not_in_the_way_o
     assert background.failures == 0
     assert set(background.answered) == {"blue"}
     assert "is not the file that was trained (sha256" in site.report("broken").splitlines()[2]
+    report = site.report("broken")
+    assert "Why it did not start" in report
+    assert "**⚠ BackOff**: Back-off restarting failed container inference-server (exit code 3)" in report
     log = (site.report_folder("broken") / "green-inference-server.log").read_text(encoding="utf-8")
-    assert "sha256" in log
+    assert log.splitlines()[-1] in report
+    assert "**storage-initializer**, it wrote nothing" in report
     after = site.promote("2")
     assert after.exit_code == 0, f"the failed deployment was in the way:\n{after.output}"
 
@@ -143,7 +147,7 @@ def test_a_release_that_is_told_to_stop_before_the_shift_lets_go_of_the_endpoint
     process = site.start(site.promotion("2"))
     journal = site.report_folder("2") / "journal.jsonl"
     wait_until(lambda: process.poll() is not None or (journal.exists() and "smoked" in journal.read_text()), 120)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
     finished = finish(process)
     assert finished.exit_code == Outcome.STOPPED.exit_code, finished.output
     assert site.traffic() == {"blue": 100}
@@ -164,14 +168,18 @@ def test_each_phase_alone_takes_the_release_on_from_the_one_before(site: Site) -
     assert shown["release"]["phase"] == "passed"
     assert [(each["name"], each["role"]) for each in shown["deployments"]] == [("blue", "live"), ("green", "candidate")]
 
-    shifted = site.phase("shift", "2")
+    shifted = site.phase("shift", "2", "--profile", "careful")
     assert shifted.exit_code == 0, shifted.output
+    assert "setting blue 100 %, mirrored: green 20 %" in shifted.output
     assert "drill: the way back took" in shifted.output
     assert site.traffic() == {"green": 100}
     assert "green is as good as blue" in site.report("2")
 
     kept = site.command("finish")
     assert "blue stays warm until" in kept.output
+    site.scale("blue", 2)
+    scaled = site.command("finish", "--now", *site.settings("careful"))
+    assert "blue scaled from 2 to 1 instances" in scaled.output
     finished = site.command("finish", "--now")
     assert "blue deleted: it had no traffic" in finished.output
     assert [each["name"] for each in json.loads(site.command("status", "--json").output)["deployments"]] == ["green"]
