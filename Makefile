@@ -34,7 +34,7 @@ bench: env ## the service against its peers, each on one core, and what it must 
 fuzz: env ## bodies of every sort for the decoder and a running server, for FUZZ_S seconds (60)
 	@$(PYTHON_IN_VENV) -m fuzz --seconds $(FUZZ_S) --reports $(REPORTS)
 
-faults: env ## every control-plane call of a release x every fault, what serves and who repairs it (about 20 minutes)
+faults: env ## every control-plane call of a release x every fault, what serves and who repairs it (about 25 minutes)
 	@$(PYTHON_IN_VENV) -m tests.faults --reports $(REPORTS) $(ARGS)
 
 conformance: env ## which of the SDK's operations behave as on Azure, against the emulator
