@@ -1,7 +1,6 @@
 """The command line: `python -m deployment --help`."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +15,7 @@ from deployment.demo import Candidate, run_demo
 from deployment.golden import read_artefacts
 from deployment.outcomes import ReleaseError
 from deployment.releasing import Paths
-from deployment.signals import stop
+from deployment.signals import heed
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -27,8 +26,7 @@ BundlesDir = Annotated[Path, typer.Option(help="Where bundles are, for processes
 @app.callback()
 def deployment() -> None:
     """Release a model to an Azure ML managed online endpoint without ever serving a bad version."""
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, stop)
+    heed()
 
 
 @app.command(epilog=f"Example: python -m deployment demo --candidate slow. {EXIT_CODES_TOLD}")

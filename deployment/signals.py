@@ -11,8 +11,18 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def stop(signal_number: int, _frame: FrameType | None) -> None:
-    """End as SIGINT does: with the traffic taken back and everything closed."""
+    """End with the traffic taken back and everything closed."""
     raise SystemExit(128 + signal_number)
+
+
+def heed() -> None:
+    """Let every stopping signal end this process in good order.
+
+    So does SIGINT where a script that started it with `&` let it be ignored; what `nohup` set for SIGHUP stays.
+    """
+    for each in STOPPING:
+        if not (each is signal.SIGHUP and signal.getsignal(each) is signal.SIG_IGN):
+            signal.signal(each, stop)
 
 
 @contextmanager

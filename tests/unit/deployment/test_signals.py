@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployment.signals import STOPPING, stop, undisturbed
+from deployment.signals import STOPPING, heed, stop, undisturbed
 
 pytestmark = pytest.mark.unit
 
@@ -26,6 +26,21 @@ def test_a_signal_ends_the_process_as_its_number_says(number: signal.Signals) ->
     with pytest.raises(SystemExit) as ended:
         os.kill(os.getpid(), number)
     assert ended.value.code == 128 + number
+
+
+def test_an_interrupt_is_heeded_where_a_script_has_put_the_release_into_its_background() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    heed()
+    with pytest.raises(SystemExit) as ended:
+        os.kill(os.getpid(), signal.SIGINT)
+    assert ended.value.code == 130
+
+
+def test_a_terminal_that_is_closed_does_not_end_what_was_started_with_nohup() -> None:
+    for each in STOPPING:
+        signal.signal(each, signal.SIG_IGN)
+    heed()
+    assert [signal.getsignal(each) for each in STOPPING] == [stop, stop, signal.SIG_IGN]
 
 
 @pytest.mark.parametrize("number", STOPPING)
