@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from azure.ai.ml import MLClient
 from azure.ai.ml._azure_environments import _get_base_url_from_metadata  # no public call tells which cloud it is
 from azure.containerregistry import ContainerRegistryClient
 from azure.core.exceptions import ResourceNotFoundError
@@ -15,7 +14,7 @@ from azure.mgmt.core import ARMPipelineClient
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
 from deployment.azure_errors import errors_as, quiet
-from deployment.azureml import EMULATED_CLOUD, Workspace
+from deployment.azureml import EMULATED_CLOUD, AzureML
 from deployment.cloud import Identity, Registry, Size, Usage, WorkspaceFacts
 from deployment.outcomes import PlatformError
 from deployment.registry import ImageReference, has_manifest
@@ -43,10 +42,10 @@ class AzureCloud:
     Tokens go to Azure Resource Manager and to *.azurecr.io alone, and no answer can send them elsewhere.
     """
 
-    def __init__(self, client: MLClient, workspace: Workspace, endpoint_name: str) -> None:
-        self._client = client
-        self._workspace = workspace
-        self._endpoint_name = endpoint_name
+    def __init__(self, azure: AzureML) -> None:
+        self._client = azure.client
+        self._workspace = azure.workspace
+        self._endpoint_name = azure.endpoint_name
         self._credential = DefaultAzureCredential()
         self._url = str(_get_base_url_from_metadata()).rstrip("/")
         scope = f"{self._url}/.default"

@@ -78,6 +78,7 @@ class AzureML:
         operation_timeout_s: float = OPERATION_TIMEOUT_S,
     ) -> None:
         require_cloud_of(os.environ)
+        self.workspace = workspace
         self._endpoint_file = endpoint_file
         self._deployment_file = deployment_file
         self._provisioning_timeout_s = provisioning_timeout_s

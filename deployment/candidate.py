@@ -42,7 +42,7 @@ def bring_up(
             if after is None or not is_what_was_asked_for(after, request):
                 raise
 
-    platform.repeat(attempt)
+    platform.call(attempt)
     return made
 
 

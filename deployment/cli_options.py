@@ -1,17 +1,18 @@
 """What several commands of the command line share: options, and the way to Azure ML."""
 
-import os
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from deployment.golden import ModelArtefacts, read_artefacts
 from deployment.outcomes import EXIT_CODES
 from deployment.patience import PatientPlatform
-from deployment.platform import Platform
-from deployment.releasing import Paths
-from deployment.settings import PlatformSettings, ReleaseSettings, read_settings
+from deployment.releasing import Paths, connect, patiently
+from deployment.settings import ReleaseSettings, read_settings
 
 EXIT_CODES_TOLD = "Exit codes: " + ", ".join(f"{code} {outcome}" for outcome, code in EXIT_CODES.items())
 EXIT_CODES_TOLD += ", 2 bad input, 21 clients failed during the demo."
@@ -37,21 +38,41 @@ RunUrl = Annotated[
 ]
 
 
-def connect(paths: Paths, settings: PlatformSettings) -> Platform:
-    """Return the platform of the workspace that the environment names."""
-    from deployment.azureml import AzureML, workspace_from  # noqa: PLC0415 - two seconds that only these commands need
+def paths_of(
+    profile: Profile = None,
+    settings_file: SettingsFile = DEFAULTS.settings_file,
+    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
+    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
+    reports_dir: ReportsDir = DEFAULTS.reports_dir,
+) -> Paths:
+    return Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
 
-    return AzureML(
-        workspace_from(os.environ),
-        endpoint_file=paths.endpoint_file,
-        deployment_file=paths.deployment_file,
-        provisioning_timeout_s=settings.provisioning_timeout_s,
-        operation_timeout_s=settings.operation_timeout_s,
-    )
+
+def with_paths(*, reports: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `paths_of` in place of its parameter `paths`; Typer has no groups of options."""
+    options = {
+        name: parameter
+        for name, parameter in signature(paths_of, eval_str=True).parameters.items()
+        if reports or name != "reports_dir"
+    }
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(**given: Any) -> None:
+            command(paths=paths_of(**{name: given.pop(name) for name in options}), **given)
+
+        own = {name: each for name, each in signature(command, eval_str=True).parameters.items() if name != "paths"}
+        together = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in (own | options).values()]
+        shown: Any = run
+        shown.__signature__ = Signature(together)
+        shown.__annotations__ = {each.name: each.annotation for each in together}
+        return run
+
+    return decorate
 
 
 def connect_patiently(paths: Paths, settings: ReleaseSettings) -> PatientPlatform:
-    return PatientPlatform(connect(paths, settings.platform), settings.platform.patience_s)
+    return patiently(connect(paths, settings.platform), settings)
 
 
 def settings_of(paths: Paths) -> ReleaseSettings:

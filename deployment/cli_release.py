@@ -3,114 +3,94 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deployment import single_steps
 from deployment.checks import Standing
 from deployment.cli_options import (
-    DEFAULTS,
     EXIT_CODES_TOLD,
-    DeploymentFile,
-    EndpointFile,
     Image,
     ModelDir,
-    Profile,
     ReleaseId,
-    ReportsDir,
     RunUrl,
-    SettingsFile,
-    connect,
-    connect_patiently,
     require_digest,
     settings_of,
+    with_paths,
 )
 from deployment.cli_upkeep import print_checks, run_preflight
 from deployment.display import LiveDisplay, make_console, print_result
 from deployment.golden import read_artefacts
 from deployment.outcomes import BadInputError
 from deployment.patience import PatientPlatform
-from deployment.platform import Platform, require
+from deployment.platform import require
 from deployment.record import read_record
 from deployment.release import Release, Result
-from deployment.releasing import Paths, git_sha, make_rollout, write_reports
+from deployment.releasing import Paths, connect, git_sha, make_rollout, patiently, write_reports
 from deployment.rollout import Rollout
-from deployment.settings import ReleaseSettings
 from load.rows import RowsError
 
+if TYPE_CHECKING:
+    from deployment.azureml import AzureML
+
 Run = Callable[[Rollout], Result | None]
+Find = Callable[["AzureML", PatientPlatform], Release]
 IN_JOBS = "for a workflow's jobs: deploy, smoke, load, gate, shift, each in a process of its own, share --reports-dir."
 
 ExpectedId = Annotated[str, typer.Option("--release-id", help="Refuse if another release than this is under way.")]
 Drill = Annotated[
     bool | None,
-    typer.Option("--drill/--no-drill", help="Walk the way back once before traffic moves; default: as [shift] says."),
+    typer.Option("--drill/--no-drill", help=r"Walk the way back once before traffic moves; default: as \[shift] says."),
 ]
 Preflight = Annotated[bool, typer.Option("--preflight/--no-preflight", help="Check all that can be, before the rest.")]
 
 
+@with_paths(reports=True)
 def promote(
+    paths: Paths,
     image: Image,
     model_dir: ModelDir,
     release_id: ReleaseId = "",
-    profile: Profile = None,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
-    reports_dir: ReportsDir = DEFAULTS.reports_dir,
     run_url: RunUrl = "",
     drill: Drill = None,
     preflight: Preflight = True,
 ) -> None:
     """Preflight, deploy at 0 %, smoke, load, gate, shift; back at the first breach.
 
-    The same release, cut off and started again, goes on where the endpoint says it is; another one is refused while one
-    is under way.
+    The same release, started again, goes on where the endpoint says it is; another is refused while one is under way.
     """
-    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
-    settings = settings_of(paths)
     release = new_release(image, model_dir, release_id, run_url)
-    if preflight and not goes_on(paths, settings, release.release_id):
-        refuse_unless_ready(paths, image, release.release_id)
-    go(paths, settings, lambda _: release, lambda rollout: rollout.promote(), drill=drill)
+
+    def find(azure: "AzureML", patient: PatientPlatform) -> Release:
+        if preflight and not goes_on(patient, release.release_id):
+            refuse_unless_ready(azure, paths, image, release.release_id)
+        return release
+
+    go(paths, find, lambda rollout: rollout.promote(), drill=drill)
 
 
+@with_paths(reports=True)
 def deploy(
+    paths: Paths,
     image: Image,
     model_dir: ModelDir,
     release_id: ReleaseId = "",
-    profile: Profile = None,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
-    reports_dir: ReportsDir = DEFAULTS.reports_dir,
     run_url: RunUrl = "",
 ) -> None:
     """Begin a release: hold the endpoint and make the candidate at 0 %."""
-    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
     release = new_release(image, model_dir, release_id, run_url)
-    go(paths, settings_of(paths), lambda _: release, lambda rollout: rollout.run(rollout.deploy))
+    go(paths, lambda *_: release, lambda rollout: rollout.run(rollout.deploy))
 
 
 def of_the_one_under_way(name: str, told: str, run: Run) -> Callable[..., None]:
     """Return a command that goes on with the release that is under way."""
 
-    def command(
-        model_dir: ModelDir,
-        release_id: ExpectedId = "",
-        profile: Profile = None,
-        settings_file: SettingsFile = DEFAULTS.settings_file,
-        endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-        deployment_file: DeploymentFile = DEFAULTS.deployment_file,
-        reports_dir: ReportsDir = DEFAULTS.reports_dir,
-        run_url: RunUrl = "",
-    ) -> None:
-        paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
-        go(paths, settings_of(paths), under_way(model_dir, run_url, release_id), run)
+    def command(paths: Paths, model_dir: ModelDir, release_id: ExpectedId = "", run_url: RunUrl = "") -> None:
+        go(paths, under_way(model_dir, run_url, release_id), run)
 
     command.__name__, command.__doc__ = name, told
-    return command
+    return with_paths(reports=True)(command)
 
 
 resume = of_the_one_under_way(
@@ -129,20 +109,16 @@ gate = of_the_one_under_way(
 )
 
 
+@with_paths(reports=True)
 def shift(
+    paths: Paths,
     model_dir: ModelDir,
     release_id: ExpectedId = "",
-    profile: Profile = None,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
-    reports_dir: ReportsDir = DEFAULTS.reports_dir,
     run_url: RunUrl = "",
     drill: Drill = None,
 ) -> None:
     """Move the traffic to a candidate that the gate has passed; back at the first breach."""
-    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
-    go(paths, settings_of(paths), under_way(model_dir, run_url, release_id), single_steps.shift, drill=drill)
+    go(paths, under_way(model_dir, run_url, release_id), single_steps.shift, drill=drill)
 
 
 EXAMPLES: dict[Callable[..., None], str] = {
@@ -169,12 +145,12 @@ def new_release(image: str, model_dir: Path, release_id: str, run_url: str) -> R
     return Release(named, require_digest(image), read_artefacts(model_dir), sha, run_url)
 
 
-def under_way(model_dir: Path, run_url: str, release_id: str = "") -> Callable[[PatientPlatform], Release]:
+def under_way(model_dir: Path, run_url: str, release_id: str = "") -> Find:
     """Return what reads from the endpoint which release is under way; its model has to be that of the folder."""
     model = read_artefacts(model_dir)
 
-    def read(platform: PatientPlatform) -> Release:
-        endpoint = require(platform.observe())
+    def read(_: "AzureML", patient: PatientPlatform) -> Release:
+        endpoint = require(patient.observe())
         record = read_record(endpoint.tags)
         if record is None or not record.in_flight:
             last = f"release {record.release_id} has ended as {record.phase}" if record else "there has been none"
@@ -196,36 +172,30 @@ def under_way(model_dir: Path, run_url: str, release_id: str = "") -> Callable[[
     return read
 
 
-def goes_on(paths: Paths, settings: ReleaseSettings, release_id: str) -> bool:
+def goes_on(patient: PatientPlatform, release_id: str) -> bool:
     """Tell whether the release is under way already: then nothing that can be checked may keep it from its end."""
-    endpoint = connect_patiently(paths, settings).observe()
+    endpoint = patient.observe()
     record = read_record(endpoint.tags) if endpoint is not None else None
     return record is not None and record.in_flight and record.release_id == release_id
 
 
-def refuse_unless_ready(paths: Paths, image: str, release_id: str) -> None:
-    checks = run_preflight(paths, image, release_id)
+def refuse_unless_ready(azure: "AzureML", paths: Paths, image: str, release_id: str) -> None:
+    checks = run_preflight(azure, paths, image, release_id)
     if failed := [check for check in checks if check.standing is Standing.FAIL]:
         print_checks(make_console(), checks)
         told = "; ".join(f"{check.name}: {check.found}; {check.fix}" for check in failed)
         raise BadInputError(f"preflight: {told}. Nothing was touched; --no-preflight begins anyway")
 
 
-def go(
-    paths: Paths,
-    settings: ReleaseSettings,
-    find: Callable[[PatientPlatform], Release],
-    run: Run,
-    *,
-    drill: bool | None = None,
-) -> None:
+def go(paths: Paths, find: Find, run: Run, *, drill: bool | None = None) -> None:
     """Run some phases of a release, write its report, and end with the exit code of what came out."""
+    settings = settings_of(paths)
     console = make_console()
     with LiveDisplay(console) as display:
         display.started("connecting to Azure ML")
-        platform: Platform = connect(paths, settings.platform)
-        release = find(PatientPlatform(platform, settings.platform.patience_s))
-        rollout = make_rollout(platform, settings, release, paths, display, drill=drill)
+        azure = connect(paths, settings.platform)
+        release = find(azure, patiently(azure, settings))
+        rollout = make_rollout(azure, settings, release, paths, display, drill=drill)
         result = run(rollout)
     if result is None:
         console.print(f"release {release.release_id}: {rollout.journal.phase}", markup=False)

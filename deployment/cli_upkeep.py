@@ -1,11 +1,10 @@
 """The commands around a release: before it, over its head, and after it."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,30 +14,27 @@ from rich.text import Text
 from deployment.aftercare import Aftercare
 from deployment.checks import Check, Standing
 from deployment.cli_options import (
-    DEFAULTS,
-    DeploymentFile,
-    EndpointFile,
     Image,
     OptionalModelDir,
-    Profile,
-    ReportsDir,
     RunUrl,
-    SettingsFile,
     artefacts_if,
-    connect,
     connect_patiently,
     require_digest,
     settings_of,
+    with_paths,
 )
 from deployment.display import LiveDisplay, make_console
 from deployment.evidence import Evidence
 from deployment.journal import Journal
 from deployment.outcomes import EXIT_BAD_INPUT, Outcome
 from deployment.record import read_record
-from deployment.releasing import Paths
+from deployment.releasing import Paths, connect
 from deployment.standing import endpoint_standing, history_table, status_table
 from deployment.takeback import TakeBack, TakenBack
 from deployment.taking import COLOURS
+
+if TYPE_CHECKING:
+    from deployment.azureml import AzureML
 
 How = Callable[[TakeBack], TakenBack]
 NO_ENDPOINT = "The endpoint does not exist yet; `python -m deployment promote` creates it."
@@ -46,73 +42,57 @@ STYLES = {Standing.OK: "green", Standing.WARN: "yellow", Standing.FAIL: "red"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
+@with_paths()
 def preflight(
+    paths: Paths,
     image: Image,
-    profile: Profile = None,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
 ) -> None:
     """Check quota, names, AcrPull, the image's digest and the configuration; touches nothing, exits 2 on a failure."""
-    paths = Paths(settings_file, profile, endpoint_file, deployment_file)
-    checks = run_preflight(paths, image)
+    require_digest(image)
+    checks = run_preflight(connect(paths, settings_of(paths).platform), paths, image)
     print_checks(make_console(), checks)
     raise SystemExit(EXIT_BAD_INPUT if any(check.standing is Standing.FAIL for check in checks) else 0)
 
 
+@with_paths(reports=True)
 def rollback(
+    paths: Paths,
     to: Annotated[str | None, typer.Option(help="Who is to have all traffic; default: who served before.")] = None,
     model_dir: OptionalModelDir = None,
-    profile: Profile = None,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
-    reports_dir: ReportsDir = DEFAULTS.reports_dir,
     run_url: RunUrl = "",
 ) -> None:
     """Give one deployment all traffic, without a gate, unless it is not healthy; ends a release that is under way."""
-    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
     take_back(paths, model_dir, run_url, lambda taking: taking.roll_back(to))
 
 
+@with_paths(reports=True)
 def abort(
+    paths: Paths,
     model_dir: OptionalModelDir = None,
-    profile: Profile = None,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
-    reports_dir: ReportsDir = DEFAULTS.reports_dir,
     run_url: RunUrl = "",
 ) -> None:
     """End the release that is under way: its process can write no more, and the traffic goes where it was before."""
-    paths = Paths(settings_file, profile, endpoint_file, deployment_file, reports_dir)
     take_back(paths, model_dir, run_url, TakeBack.abort)
 
 
+@with_paths()
 def finish(
+    paths: Paths,
     now: Annotated[bool, typer.Option("--now", help="Give up a way back whose time is not over.")] = False,
-    profile: Profile = None,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
 ) -> None:
     """Delete, or scale down, what has no traffic and need not be kept any more; may be repeated."""
-    paths = Paths(settings_file, profile, endpoint_file, deployment_file)
     settings = settings_of(paths)
     say = make_console().print
     Aftercare(connect_patiently(paths, settings), settings, lambda line: say(line, markup=False)).finish(at_once=now)
 
 
+@with_paths()
 def teardown(
+    paths: Paths,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Even while a release holds the endpoint.")] = False,
-    profile: Profile = None,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
 ) -> None:
     """Delete the endpoint and all its deployments; asks first."""
-    paths = Paths(settings_file, profile, endpoint_file, deployment_file)
     settings = settings_of(paths)
     console = make_console()
     platform = connect_patiently(paths, settings)
@@ -129,14 +109,12 @@ def teardown(
     aftercare.teardown(force=force)
 
 
+@with_paths()
 def status(
+    paths: Paths,
     as_json: AsJson = False,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
 ) -> None:
     """Show who serves: deployments, roles, traffic, images, models, releases, phase and age."""
-    paths = Paths(settings_file, endpoint_file=endpoint_file, deployment_file=deployment_file)
     console = make_console()
     endpoint = connect_patiently(paths, settings_of(paths)).observe()
     if as_json:
@@ -148,14 +126,12 @@ def status(
             console.print(line, markup=False)
 
 
+@with_paths()
 def history(
+    paths: Paths,
     as_json: AsJson = False,
-    settings_file: SettingsFile = DEFAULTS.settings_file,
-    endpoint_file: EndpointFile = DEFAULTS.endpoint_file,
-    deployment_file: DeploymentFile = DEFAULTS.deployment_file,
 ) -> None:
     """Show the last ten releases of the endpoint and how each ended."""
-    paths = Paths(settings_file, endpoint_file=endpoint_file, deployment_file=deployment_file)
     endpoint = connect_patiently(paths, settings_of(paths)).observe()
     record = read_record(endpoint.tags) if endpoint else None
     past = record.past if record else ()
@@ -198,16 +174,12 @@ def take_back(paths: Paths, model_dir: Path | None, run_url: str, how: How) -> N
     raise SystemExit(Outcome.FROZEN.exit_code if taken.outcome is Outcome.FROZEN else 0)
 
 
-def run_preflight(paths: Paths, image: str, release_id: str = "") -> tuple[Check, ...]:
+def run_preflight(azure: "AzureML", paths: Paths, image: str, release_id: str = "") -> tuple[Check, ...]:
     """Return the checks of a release of this image that would begin now."""
-    require_digest(image)
     from deployment.azure_checks import AzureCloud  # noqa: PLC0415 - two seconds that only these commands need
-    from deployment.azureml import AzureML, workspace_from  # noqa: PLC0415 - the same
     from deployment.preflight import preflight as check  # noqa: PLC0415 - beside its adapter
 
-    workspace = workspace_from(os.environ)
-    azure = AzureML(workspace, endpoint_file=paths.endpoint_file, deployment_file=paths.deployment_file)
-    cloud = AzureCloud(azure.client, workspace, azure.endpoint_name)
+    cloud = AzureCloud(azure)
     return check(
         cloud,
         image=image,

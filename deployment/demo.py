@@ -20,7 +20,7 @@ from deployment.golden import read_artefacts
 from deployment.outcomes import EXIT_CLIENTS_FAILED, PlatformError
 from deployment.platform import Platform
 from deployment.release import Release, Result
-from deployment.releasing import Paths, git_sha, make_rollout, write_reports
+from deployment.releasing import Paths, connect, git_sha, make_rollout, write_reports
 from deployment.scoring import ScoringClient
 from deployment.settings import ReleaseSettings, read_settings
 
@@ -54,7 +54,9 @@ def run_demo(candidate: Candidate, runtime: Runtime, paths: Paths) -> int:
         display.started("starting the emulator of Azure ML")
         with emulator(Path(folder), bundles, runtime) as environment:
             display.said(f"emulator of Azure ML: {environment['ARM_CLOUD_METADATA_URL'].split('/metadata')[0]}")
-            platform = connect(environment, paths)
+            # Before the SDK is imported, which asks for the cloud's metadata already.
+            os.environ.update(environment)
+            platform = connect(paths, settings.platform)
             release_first(platform, releases[0], paths, display)
             result, background = release_candidate(platform, settings, releases[1], paths, display)
     facts = {"runtime": f"{runtime} on this machine, emulated Azure ML", "background client": background.summary()}
@@ -115,17 +117,6 @@ def wait_for_file(path: Path, process: subprocess.Popen[bytes], log: Path) -> No
             tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-10:])
             raise PlatformError(f"emulator: it did not start (exit code {process.poll()}); its last lines:\n{tail}")
         Event().wait(0.05)
-
-
-def connect(environment: Mapping[str, str], paths: Paths) -> Platform:
-    """Lead the SDK to the emulator, by environment variables alone, and only then import it.
-
-    `import azure.ai.ml` already asks for the cloud's metadata.
-    """
-    os.environ.update(environment)
-    from deployment.azureml import AzureML, workspace_from  # noqa: PLC0415 - the environment has to come first
-
-    return AzureML(workspace_from(os.environ), endpoint_file=paths.endpoint_file, deployment_file=paths.deployment_file)
 
 
 def release_first(platform: Platform, release: Release, paths: Paths, display: LiveDisplay) -> None:

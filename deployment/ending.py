@@ -7,10 +7,10 @@ from deployment.container_log import parse_log, reason_of_end
 from deployment.evidence import Evidence
 from deployment.outcomes import Breach, Outcome, PlatformError
 from deployment.platform import Container, Platform
-from deployment.record import Past, Record
+from deployment.record import Record
 from deployment.release import Release
 from load.gate import judge
-from load.report_data import ContainerLog, PastRelease
+from load.report_data import ContainerLog
 from load.rows import read_rows
 from load.settings import GatePolicy
 from load.verdict import Outcome as GateOutcome
@@ -95,20 +95,3 @@ def success(release: Release, record: Record, verdict: Verdict | None) -> tuple[
 def verdict_of(evidence: Evidence, policy: GatePolicy) -> Verdict | None:
     """Return what the gate says of the stored rows; None where there are none."""
     return judge(read_rows(evidence.rows_path), policy) if evidence.rows_path.exists() else None
-
-
-def told_history(past: tuple[Past, ...], but: str) -> tuple[PastRelease, ...]:
-    """Return the releases before this one as the report takes them."""
-    return tuple(
-        PastRelease(
-            release_id=entry.release_id,
-            outcome=entry.outcome,
-            finished_at=entry.finished_at,
-            deployment=entry.deployment,
-            model_version=entry.model_version,
-            image=entry.image,
-            commit=entry.git_sha,
-        )
-        for entry in past
-        if entry.release_id != but
-    )

@@ -12,6 +12,7 @@ from typing import Self
 from deployment.outcomes import BadInputError
 from deployment.phases import ENDED, Phase
 from deployment.platform import HOLDER_TAG, Routing
+from load.report_data import PastRelease
 
 PREFIX = "release_"
 MOST_PAST = 10
@@ -32,26 +33,18 @@ NAME = rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_CHARACTERS - 1}}}"
 
 
 @dataclass(frozen=True)
-class Past:
+class Past(PastRelease):
     """A release that has ended, in one tag, which keeps the first twelve hex digits of its image and its commit."""
-
-    release_id: str
-    outcome: str
-    finished_at: datetime
-    deployment: str
-    model_version: str
-    image: str
-    git_sha: str
 
     def to_tag(self) -> str:
         version = self.model_version.replace(SEPARATOR, "/")[:VERSION_CHARACTERS]
         cells = (self.release_id, self.outcome, stamp(self.finished_at), self.deployment, version)
-        return SEPARATOR.join((*cells, digest_of(self.image) or self.image[:DIGITS], self.git_sha[:DIGITS]))
+        return SEPARATOR.join((*cells, digest_of(self.image) or self.image[:DIGITS], self.commit[:DIGITS]))
 
     @classmethod
     def from_tag(cls, value: str) -> Self:
-        release_id, outcome, finished_at, deployment, model_version, image, git_sha = value.split(SEPARATOR)
-        return cls(release_id, outcome, moment(finished_at), deployment, model_version, image, git_sha)
+        release_id, outcome, finished_at, deployment, model_version, image, commit = value.split(SEPARATOR)
+        return cls(release_id, outcome, moment(finished_at), deployment, model_version, image, commit)
 
 
 @dataclass(frozen=True)

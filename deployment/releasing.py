@@ -1,21 +1,27 @@
 """One release from the command's arguments to its reports."""
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployment.evidence import Evidence
 from deployment.journal import Journal, Watcher
 from deployment.outcomes import Outcome
+from deployment.patience import PatientPlatform
 from deployment.platform import Platform
 from deployment.release import Release, Result
 from deployment.rollout import Rollout
-from deployment.settings import ReleaseSettings
+from deployment.settings import PlatformSettings, ReleaseSettings
 from load.report import ReleaseReport, render_html, render_markdown
 from load.rows import read_rows
+
+if TYPE_CHECKING:
+    from deployment.azureml import AzureML
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,23 @@ class Paths:
     def evidence_of(self, release_id: str) -> Evidence:
         """Return the folder of one release's journal, rows and reports."""
         return Evidence(self.reports_dir / release_id)
+
+
+def connect(paths: Paths, settings: PlatformSettings) -> "AzureML":
+    """Return the platform of the workspace that the environment names, which the SDK reads when it is imported."""
+    from deployment.azureml import AzureML, workspace_from  # noqa: PLC0415 - two seconds that only these commands need
+
+    return AzureML(
+        workspace_from(os.environ),
+        endpoint_file=paths.endpoint_file,
+        deployment_file=paths.deployment_file,
+        provisioning_timeout_s=settings.provisioning_timeout_s,
+        operation_timeout_s=settings.operation_timeout_s,
+    )
+
+
+def patiently(platform: Platform, settings: ReleaseSettings) -> PatientPlatform:
+    return PatientPlatform(platform, settings.platform.patience_s)
 
 
 def make_rollout(

@@ -110,7 +110,7 @@ def history_table(past: tuple[Past, ...]) -> Table:
     for entry in past:
         at = f"{entry.finished_at:%Y-%m-%d %H:%M} UTC"
         table.add_row(
-            entry.release_id, entry.outcome, at, entry.deployment, entry.model_version, entry.image, entry.git_sha
+            entry.release_id, entry.outcome, at, entry.deployment, entry.model_version, entry.image, entry.commit
         )
     return table
 

@@ -123,7 +123,7 @@ def take_new_endpoint(platform: PatientPlatform, settings: PlatformSettings, rel
             platform.platform.create_endpoint(hold.stamped(record, record.routing).to_tags())
 
     def write() -> None:
-        platform.repeat(attempt)
+        platform.call(attempt)
         endpoint = require(platform.observe())
         if endpoint.holder != record.holder:
             who = endpoint.holder or "somebody"

@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from deployment.candidate import is_what_was_asked_for
-from deployment.ending import success, told_history, verdict_of
+from deployment.ending import success, verdict_of
 from deployment.evidence import Evidence
 from deployment.hold import Hold
 from deployment.journal import Journal
@@ -112,7 +112,7 @@ class Undertaking:
             journal=tuple(self.journal.entries),
             rows_path=self.evidence.rows_path if verdict else None,
             logs=self.logs,
-            history=told_history(self.hold.record.past, but=self.release.release_id),
+            history=tuple(each for each in self.hold.record.past if each.release_id != self.release.release_id),
         )
 
     def verdict_on_hand(self) -> Verdict | None:

@@ -23,8 +23,8 @@ app = typer.Typer(
     help="Measure live and candidate, and judge what was measured.", no_args_is_help=True, add_completion=False
 )
 
-SettingsFile = Annotated[Path, typer.Option(help="TOML file with the table [load], such as deployment/release.toml.")]
-Profile = Annotated[str | None, typer.Option(help="Lay [profiles.PROFILE.load] or [profiles.PROFILE.gate] over it.")]
+SettingsFile = Annotated[Path, typer.Option(help=r"TOML file with the table \[load], such as deployment/release.toml.")]
+Profile = Annotated[str | None, typer.Option(help=r"Lay \[profiles.PROFILE.load] or \[profiles.PROFILE.gate] over it.")]
 
 
 @app.command()
@@ -71,7 +71,7 @@ def run(
 @app.command()
 def gate(
     rows: Annotated[Path, typer.Argument(help="Rows of a run.")],
-    policy: Annotated[Path, typer.Argument(help="TOML file with the table [gate], such as deployment/release.toml.")],
+    policy: Annotated[Path, typer.Argument(help=r"TOML file with the table \[gate], such as deployment/release.toml.")],
     profile: Profile = None,
 ) -> None:
     """Judge stored rows again: the same rows and the same policy give the same verdict.

@@ -9,25 +9,18 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from deployment.azure_checks import AzureCloud
 from deployment.azureml import AzureML, workspace_from
-from deployment.preflight import preflight
+from deployment.cli_upkeep import run_preflight
+from deployment.releasing import Paths
 
 
 def main(image: str, endpoint_file: str, deployment_file: str) -> None:
     """Run preflight for an image."""
-    workspace = workspace_from(os.environ)
-    azure = AzureML(workspace, endpoint_file=Path(endpoint_file), deployment_file=Path(deployment_file))
-    cloud = AzureCloud(azure.client, workspace, azure.endpoint_name)
-    checks = preflight(
-        cloud,
-        image=image,
-        endpoint_file=Path(endpoint_file),
-        deployment_file=Path(deployment_file),
-        deployment_names=("blue", "green"),
-        observe=azure.observe,
-        has_image=cloud.has_image,
+    paths = Paths(endpoint_file=Path(endpoint_file), deployment_file=Path(deployment_file))
+    azure = AzureML(
+        workspace_from(os.environ), endpoint_file=paths.endpoint_file, deployment_file=paths.deployment_file
     )
+    checks = run_preflight(azure, paths, image)
     sys.stdout.write("\n" + json.dumps([asdict(each) for each in checks]) + "\n")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from deployment import candidate, patience, rollback, shift
+from tests.unit.deployment.preflight_scene import Bench
 from tests.unit.deployment.takeback_scene import Arrange, arranging
 
 
@@ -21,3 +22,9 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def arrange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Arrange:
     """Return what arranges an endpoint on which traffic is to be given back."""
     return arranging(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Return what runs a preflight."""
+    return Bench(tmp_path)

@@ -1,24 +1,21 @@
 """A release in memory: platform, images, measurements and clients, as most tests of this folder need them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
 
+from deployment.delegation import PlatformAround, Returned
 from deployment.evidence import Evidence
 from deployment.golden import ModelArtefacts
 from deployment.phases import Phase
 from deployment.platform import (
     IMAGE_TAG,
     RELEASE_ID_TAG,
-    Container,
     Deployment,
-    DeploymentRequest,
     Endpoint,
-    Routing,
     Traffic,
 )
 from deployment.record import Record, read_record, utc_now
@@ -32,7 +29,6 @@ from load.settings import LoadSettings
 from tests.lib.load_samples import POLICY, Answers, synthetic_rows
 from tests.lib.release_fakes import GOLDEN, FakePlatform, FakeScoring, colour, make_journal
 
-Returned = TypeVar("Returned")
 Connect = Callable[[FakePlatform], FakeScoring]
 IMAGE = "registry.test/model@sha256:" + "b" * 64
 OTHER_IMAGE = "registry.test/model@sha256:" + "c" * 64
@@ -116,7 +112,7 @@ def a_rollout(
     drill: bool | None = None,
 ) -> Rollout:
     """Return a release in a process of its own, which shares the platform and the folder with others."""
-    memory = platform.inner if isinstance(platform, AroundEachCall) else platform
+    memory = platform.platform if isinstance(platform, AroundEachCall) else platform
 
     def connect(_uri: str, key: str, *, new_key: Callable[[], str]) -> ScoringClient:
         assert (key, new_key()) == ("a-key", "a-key")
@@ -155,10 +151,10 @@ def silent(record: Record) -> Record:
 
 
 @dataclass
-class AroundEachCall:
+class AroundEachCall(PlatformAround):
     """A Platform that tells of each call of another one, and may refuse it: before it, or after it took effect."""
 
-    inner: FakePlatform
+    platform: FakePlatform
     before: Callable[[int], None] = lambda _: None
     after: Callable[[int], None] = lambda _: None
     calls: int = 0
@@ -170,40 +166,6 @@ class AroundEachCall:
         returned = made()
         self.after(number)
         return returned
-
-    def observe(self) -> Endpoint | None:
-        return self.call(self.inner.observe)
-
-    def create_endpoint(self, tags: Mapping[str, str]) -> None:
-        self.call(lambda: self.inner.create_endpoint(tags))
-
-    def write(
-        self,
-        routing: Routing,
-        tags: Mapping[str, str],
-        *,
-        expected: Sequence[Routing] | None,
-        holders: Sequence[str] | None,
-    ) -> None:
-        self.call(lambda: self.inner.write(routing, tags, expected=expected, holders=holders))
-
-    def deploy(self, request: DeploymentRequest) -> None:
-        self.call(lambda: self.inner.deploy(request))
-
-    def scale(self, name: str, instance_count: int) -> None:
-        self.call(lambda: self.inner.scale(name, instance_count))
-
-    def delete_deployment(self, name: str) -> None:
-        self.call(lambda: self.inner.delete_deployment(name))
-
-    def delete_endpoint(self) -> None:
-        self.call(self.inner.delete_endpoint)
-
-    def endpoint_key(self) -> str:
-        return self.call(self.inner.endpoint_key)
-
-    def logs(self, deployment: str, container: Container, *, lines: int) -> str:
-        return self.call(lambda: self.inner.logs(deployment, container, lines=lines))
 
 
 def once(number: int, error: Callable[[], BaseException]) -> Callable[[int], None]:

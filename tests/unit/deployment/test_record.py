@@ -165,7 +165,7 @@ def test_a_release_has_one_line_in_the_history_however_often_it_ended() -> None:
 
 def test_an_entry_is_read_with_what_can_be_found_again_by_it() -> None:
     read = Past.from_tag(past(3).to_tag())
-    assert read == replace(past(3), image="0" * 12, git_sha="0123456789ab")
+    assert read == replace(past(3), image="0" * 12, commit="0123456789ab")
 
 
 def test_live_is_kept_warm_from_a_promotion_until_the_time_is_over() -> None:
