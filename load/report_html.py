@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from load import charts, report_logs, wording
+from load.charts_traffic import traffic_chart
 from load.report_data import ReleaseReport
 from load.report_wording import alone_sentence, candidate_of, day_and_time, past_releases, short, writable
 from load.verdict import Criterion, Layer, Outcome
@@ -59,7 +60,7 @@ def render_html(report: ReleaseReport) -> str:
         past_releases=past_releases(report),
         live=live,
         candidate=candidate,
-        traffic=charts.traffic_chart(report.journal, candidate),
+        traffic=traffic_chart(report.journal, candidate),
         box=charts,
     )
     return writable(page)

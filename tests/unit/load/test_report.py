@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -164,6 +165,19 @@ def test_where_nobody_serves_the_traffic_is_told_as_none_and_not_drawn() -> None
     assert 'data-label="traffic">none</td>' in page
     assert "| none |" in summary
     assert "Share of the traffic over time" in render_html(REPORTS["first"])
+
+
+def test_on_a_phone_a_step_is_labelled_only_where_the_next_is_not_too_near() -> None:
+    report = REPORTS["promoted"]
+    near = tuple(
+        replace(entry, at=STARTED + timedelta(seconds=66 + number) if entry.phase == "shifting" else entry.at)
+        for number, entry in enumerate(report.journal)
+    )
+    for journal, crowded in ((report.journal, 0), (near, 2)):
+        steps = re.search(r'<div class="steps".*?</div>', render_html(replace(report, journal=journal)), re.DOTALL)
+        assert steps is not None
+        assert steps.group().count("<span") == 3
+        assert steps.group().count("crowded") == crowded
 
 
 def test_two_deployments_have_a_column_each() -> None:
