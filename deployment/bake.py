@@ -112,8 +112,8 @@ def timed_answer(client: ScoringClient, body: object, deployment: str) -> tuple[
 
 def slower_median(latencies: Latencies, policy: GatePolicy) -> str | None:
     """Say by how much the candidate's median is surely slower than the gate allows; None where that is not shown."""
-    pairs = len(latencies.live_ms)
-    if pairs < MIN_PAIRS:
+    pairs, max_ratio = len(latencies.live_ms), policy.max_p50_ratio
+    if pairs < MIN_PAIRS or max_ratio is None:
         return None
     block = np.arange(pairs) // PAIRS_PER_BLOCK
     draws = resample_blocks(int(block[-1]) + 1, policy.bootstrap_resamples, policy.bootstrap_seed)
@@ -121,11 +121,9 @@ def slower_median(latencies: Latencies, policy: GatePolicy) -> str | None:
         resampled_quantiles(Arm(np.array(values), block), draws, MEDIAN)[0]
         for values in (latencies.live_ms, latencies.candidate_ms)
     )
-    surely_ms, _ = bounds(
-        candidate - np.maximum(policy.max_p50_ratio * live, live + policy.ignore_below_ms), CONFIDENCE
-    )
+    surely_ms, _ = bounds(candidate - np.maximum(max_ratio * live, live + policy.ignore_below_ms), CONFIDENCE)
     if surely_ms <= 0:
         return None
     medians = float(np.median(latencies.candidate_ms)), float(np.median(latencies.live_ms))
-    allowed_ms = max(policy.max_p50_ratio * medians[1], medians[1] + policy.ignore_below_ms)
+    allowed_ms = max(max_ratio * medians[1], medians[1] + policy.ignore_below_ms)
     return f"p50 {medians[0]:.1f} ms vs {medians[1]:.1f} ms in {pairs} pairs, at most {allowed_ms:.1f} ms are allowed"

@@ -29,7 +29,7 @@ from deployment.record import read_record
 from deployment.release import Release, Result
 from deployment.releasing import Paths, connect, git_sha, make_rollout, patiently, write_reports
 from deployment.rollout import Rollout
-from load.rows import RowsError
+from load.rows_file import RowsError
 
 if TYPE_CHECKING:
     from deployment.azureml import AzureML

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from deployment.platform import describe_traffic
 from deployment.release import Result
-from load.measure import Progress as LoadProgress
+from load.looking import Progress as LoadProgress
 from load.report_data import JournalEntry
 
 LOG_COLUMNS = 160

@@ -11,7 +11,7 @@ from deployment.record import Record
 from deployment.release import Release
 from load.gate import judge
 from load.report_data import ContainerLog
-from load.rows import read_rows
+from load.rows_file import read_rows
 from load.settings import GatePolicy
 from load.verdict import Outcome as GateOutcome
 from load.verdict import Verdict

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from deployment.phases import Phase, may_follow
 from deployment.platform import Traffic
-from load.measure import Progress
+from load.looking import Progress
 from load.report_data import JournalEntry
 
 

@@ -17,8 +17,8 @@ from deployment.platform import Platform
 from deployment.release import Release, Result
 from deployment.rollout import Rollout
 from deployment.settings import PlatformSettings, ReleaseSettings
-from load.report import ReleaseReport, render_html, render_markdown
-from load.rows import read_rows
+from load.report import ReleaseReport, render_comment, render_html, render_json, render_junit, render_markdown
+from load.rows_file import read_rows
 
 if TYPE_CHECKING:
     from deployment.azureml import AzureML
@@ -73,14 +73,25 @@ def make_rollout(
 
 
 def write_reports(result: Result, release: Release, paths: Paths, facts: Mapping[str, str]) -> dict[str, str]:
-    """Write report.html and its Markdown twin; return what to show of them: label -> path."""
+    """Write the report for people and for machines; return what to show of them: label -> path."""
     folder = paths.evidence_of(release.release_id).folder
     folder.mkdir(parents=True, exist_ok=True)
     report = make_report(result, release, paths, facts)
-    html, markdown = folder / "report.html", folder / "report.md"
-    html.write_text(render_html(report), encoding="utf-8")
-    markdown.write_text(render_markdown(report), encoding="utf-8")
-    return {"report": str(html), "the same in Markdown": str(markdown)}
+    run = {"run": release.run_url} if release.run_url else {}
+    written = {
+        "report.html": render_html(report),
+        "report.md": render_markdown(report),
+        "comment.md": render_comment(report, run),
+        "report.json": render_json(report),
+        "junit.xml": render_junit(report),
+    }
+    for name, content in written.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return {
+        "report": str(folder / "report.html"),
+        "the same in Markdown": str(folder / "report.md"),
+        "the same for machines": str(folder / "report.json"),
+    }
 
 
 def make_report(result: Result, release: Release, paths: Paths, facts: Mapping[str, str]) -> ReleaseReport:

@@ -16,7 +16,7 @@ from deployment.taking import take
 from deployment.undertaking import Undertaking
 from load.gate import judge
 from load.measure import LoadError, LoadPlan
-from load.rows import read_rows
+from load.rows_file import read_rows
 from load.verdict import Outcome as GateOutcome
 
 Step = Callable[[], None]
@@ -135,6 +135,8 @@ class Rollout(Undertaking):
                 key=self.patient.endpoint_key(),
                 rows_path=self.evidence.rows_path,
                 on_progress=self.journal.watcher.measured,
+                policy=self.settings.gate,
+                observe=lambda: str(require(self.patient.observe()).routing),
             )
         except LoadError as error:
             raise Breach(

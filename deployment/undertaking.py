@@ -31,7 +31,7 @@ from deployment.signals import undisturbed
 from deployment.taking import Taken
 from load.measure import Measurement, measure
 from load.report_data import ContainerLog, SmokeCheck
-from load.rows import RowsError
+from load.rows_file import RowsError
 from load.verdict import Verdict
 
 

@@ -41,7 +41,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Mark:
-    """A failed request on the timeline."""
+    """Failed requests on the timeline; those that one could not tell apart are one mark."""
 
     role: str
     x: float
@@ -49,8 +49,12 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart and the table behind it; `slo_y` is None where the limit is off the scale, `warmup_x` where none was."""
+    """A chart and the table behind it; `slo_y` is None where the limit is off the scale, `warmup_x` where none was.
 
+    `looks` are the times at which the gate looked at the rows; `unit` stands above the vertical axis.
+    """
+
+    heading: str
     title: str
     x_label: str
     x_ticks: tuple[Tick, ...]
@@ -62,6 +66,9 @@ class Chart:
     warmup_x: float | None
     header: tuple[str, ...]
     table: tuple[tuple[str, ...], ...]
+    looks: tuple[Tick, ...] = ()
+    unit: str = "ms"
+    slo_vertical: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,7 @@ def percentile_curve(rows: Rows, roles: Sequence[str], slo_ms: float | None) -> 
         points = [(x.at(1 / (1 - share)), y.at(quantile(values, share))) for share in shares]
         lines.append(Line(role, True, path(points), role))  # noqa: FBT003 - a record, named above
     return Chart(
+        heading="How long requests took",
         title="Latency by percentile, " + " and ".join(roles),
         x_label="percentile of requests",
         x_ticks=tuple(Tick(x.at(1 / (1 - p)), f"p{p * 100:g}") for p in PERCENTILES if p <= last),
@@ -114,9 +122,9 @@ def percentile_curve(rows: Rows, roles: Sequence[str], slo_ms: float | None) -> 
     )
 
 
-def timeline(rows: Rows, roles: Sequence[str], slo_ms: float | None) -> Chart:
-    """Draw p50 and p95 over the run, warm-up included, with a mark for each failed request."""
-    total_s = rows.plan.warmup_s + rows.plan.duration_s
+def timeline(rows: Rows, roles: Sequence[str], slo_ms: float | None, looks_s: Sequence[float] = ()) -> Chart:
+    """Draw p50 and p95 over the run, warm-up included, with a mark for each failed request and each look."""
+    total_s = rows.plan.warmup_s + (rows.end.judged_s if rows.end else rows.plan.duration_s)
     bucket_s = max(1.0, math.ceil(total_s / MOST_BUCKETS))
     starts = np.arange(0, total_s, bucket_s)
     cells: dict[tuple[str, int], tuple[float, float]] = {}
@@ -145,6 +153,7 @@ def timeline(rows: Rows, roles: Sequence[str], slo_ms: float | None) -> Chart:
     failed = rows.where(rows.error != "")
     step_s = next(step for step in TIME_STEPS_S if total_s <= MOST_TIME_TICKS * step or step == TIME_STEPS_S[-1])
     return Chart(
+        heading="While the load ran",
         title=f"Latency over the run, by {bucket_s:g} s, " + " and ".join(roles),
         x_label="seconds from the start",
         x_ticks=tuple(Tick(x(at), f"{at:g}") for at in np.arange(0, total_s + 1e-9, step_s)),
@@ -152,7 +161,7 @@ def timeline(rows: Rows, roles: Sequence[str], slo_ms: float | None) -> Chart:
         lines=tuple(lines),
         marks=tuple(
             sorted(
-                {Mark(str(role), x(min(at, total_s))) for role, at in zip(failed.role, failed.intended_s, strict=True)},
+                {Mark(str(role), round(x(min(at, total_s)))) for role, at in zip(failed.role, failed.intended_s, strict=True)},
                 key=lambda mark: (mark.role, mark.x),
             )
         ),
@@ -170,6 +179,11 @@ def timeline(rows: Rows, roles: Sequence[str], slo_ms: float | None) -> Chart:
                 ),
             )
             for bucket, start in enumerate(starts)
+        ),
+        looks=tuple(
+            Tick(x(rows.plan.warmup_s + at_s), f"look {number}")
+            for number, at_s in enumerate(looks_s, start=1)
+            if len(looks_s) > 1
         ),
     )
 

@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from load.rows import RowsError, read_rows
-from load.settings import LoadSettings
+from load.looking import LiveGuard, Looker, Progress
+from load.rows_file import RowsError, append_observed, read_rows
+from load.settings import GatePolicy, LoadSettings
 
 KEY_VARIABLE = "ENDPOINT_KEY"
 POLL_S = 0.25
@@ -38,16 +39,6 @@ class LoadPlan:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a run is: pairs sent, and requests failed or dropped; total_s leaves out the wait for last answers."""
-
-    elapsed_s: float
-    total_s: float
-    pairs: int
-    errors: int
-
-
-@dataclass(frozen=True)
 class Measurement:
     """A run that came to its end, warm-up included; cpu_ratio is the generator's share of one core."""
 
@@ -65,47 +56,86 @@ def measure(
     key: str,
     rows_path: Path,
     on_progress: Callable[[Progress], None] | None = None,
+    policy: GatePolicy | None = None,
+    observe: Callable[[], str] | None = None,
 ) -> Measurement:
     """Run the plan with Locust and write the rows; raises LoadError if that breaks off.
+
+    With a `policy` the load ends at the first of its looks that decides; where live fails, it ends at once. `observe`
+    says what the endpoint's traffic is; it is asked before, at each look and after, and what it says is stored with
+    the rows.
 
     The key goes to Locust in its environment only. However this function is left, Locust has ended; where this process
     is killed, Locust ends by itself. The rows are written elsewhere and take their place at the end.
     """
     with TemporaryDirectory(prefix="load-") as folder:
-        written_path = Path(folder, rows_path.name)
-        progress_path, output_path = Path(folder, "progress.jsonl"), Path(folder, "locust.log")
-        progress_path.touch()
-        with output_path.open("wb") as output:
+        files = Files(Path(folder), rows_path.name)
+        looker = Looker(files.rows, files.stop, plan.settings, policy, observe)
+        guard = LiveGuard(files.stop, plan.settings)
+        looker.look_at_traffic()
+        with files.output.open("wb") as output:
             process = subprocess.Popen(
-                locust_command(plan, written_path, progress_path),
+                locust_command(plan, files),
                 env=os.environ | {KEY_VARIABLE: key, "PYTHONPATH": python_path()},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
             try:
-                follow(process, progress_path, plan.settings, on_progress)
+                listeners = [guard.take, looker.take, *([on_progress] if on_progress else [])]
+                follow(process, files.progress, plan.settings, listeners)
+                looker.look_at_traffic()
             finally:
                 stop(process)
-                if written_path.exists():
+                if files.rows.exists():
+                    append_observed(files.rows, looker.observed)
                     rows_path.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.move(written_path, rows_path)
-        tail = "\n".join(output_path.read_text(errors="replace").splitlines()[-TAIL_LINES:]).replace(key, "***")
+                    shutil.move(files.rows, rows_path)
+        tail = "\n".join(files.output.read_text(errors="replace").splitlines()[-TAIL_LINES:]).replace(key, "***")
         if process.returncode != 0:
             raise LoadError(f"load: Locust ended with code {process.returncode}; its last lines:\n{tail}")
         return summarise(rows_path, tail)
 
 
-def locust_command(plan: LoadPlan, rows_path: Path, progress_path: Path) -> list[str]:
+@dataclass(frozen=True)
+class Files:
+    """What a run writes, and is told, in a folder of its own."""
+
+    folder: Path
+    rows_name: str
+
+    def __post_init__(self) -> None:
+        self.progress.touch()
+
+    @property
+    def rows(self) -> Path:
+        return self.folder / self.rows_name
+
+    @property
+    def progress(self) -> Path:
+        return self.folder / "progress.jsonl"
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "locust.log"
+
+    @property
+    def stop(self) -> Path:
+        return self.folder / "stop"
+
+
+def locust_command(plan: LoadPlan, files: Files) -> list[str]:
     settings = plan.settings
     options = {
         "scoring-uri": plan.scoring_uri,
         "live": plan.live or "",
         "candidate": plan.candidate,
         "payloads": plan.payloads_path,
-        "rows": rows_path,
-        "progress": progress_path,
+        "rows": files.rows,
+        "progress": files.progress,
+        "stop-file": files.stop,
         "rate-pairs-per-s": settings.rate_pairs_per_s,
+        "end-rate-pairs-per-s": settings.end_rate_pairs_per_s or 0,
         "warmup-s": settings.warmup_s,
         "duration-s": settings.duration_s,
         "timeout-s": settings.timeout_s,
@@ -130,7 +160,7 @@ def follow(
     process: subprocess.Popen[bytes],
     progress_path: Path,
     settings: LoadSettings,
-    on_progress: Callable[[Progress], None] | None,
+    listeners: Sequence[Callable[[Progress], None]],
 ) -> None:
     """Pass progress on until Locust ends; raises LoadError if it does not end when it should have."""
     allowed_s = START_S + settings.warmup_s + settings.duration_s + settings.timeout_s + STOP_S
@@ -147,8 +177,8 @@ def follow(
                         f"load: Locust has not ended after {allowed_s:.0f} s; look at the machine"
                     ) from None
             for line in file.read().splitlines():
-                if on_progress is not None:
-                    on_progress(Progress(**json.loads(line)))
+                for listener in listeners:
+                    listener(Progress(**json.loads(line)))
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

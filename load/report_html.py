@@ -7,15 +7,25 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from load import charts, report_logs, wording
+from load.charts_histogram import histogram
 from load.charts_traffic import traffic_chart
 from load.report_data import ReleaseReport
-from load.report_wording import alone_sentence, candidate_of, day_and_time, past_releases, short, writable
+from load.report_wording import (
+    alone_sentence,
+    candidate_of,
+    day_and_time,
+    parity_facts,
+    parity_sentence,
+    past_releases,
+    short,
+    writable,
+)
 from load.verdict import Criterion, Layer, Outcome
 
 TEMPLATES = Path(__file__).with_name("templates")
 BAR_WIDTH = 120
 SLO_CRITERION = "p95 within SLO"
-LOG_ROOM = report_logs.Room(lines=400, line_characters=4000, total_bytes=80_000)
+LOG_ROOM = report_logs.Room(lines=400, line_characters=4000, total_bytes=70_000)
 LIMIT_ROOM = 1.35  # a bar reaches this far beyond its limit, so that the limit is seen
 
 
@@ -58,6 +68,8 @@ def render_html(report: ReleaseReport) -> str:
         start_events=report_logs.happenings(report.logs, LOG_ROOM.line_characters),
         tails=report_logs.tails(report.logs, report.sentence, LOG_ROOM),
         past_releases=past_releases(report),
+        parity_sentence=parity_sentence(verdict) if verdict else "",
+        parity_facts=parity_facts(verdict) if verdict else {},
         live=live,
         candidate=candidate,
         traffic=traffic_chart(report.journal, candidate),
@@ -95,11 +107,16 @@ def bar(criterion: Criterion) -> Bar | None:
 
 
 def latency_charts(report: ReleaseReport) -> tuple[charts.Chart, ...]:
-    """Return the percentile curve and the timeline; nothing where no request was measured."""
+    """Return the percentile curve, the timeline and the histogram; nothing where no request was measured."""
     rows = report.rows
     if rows is None or not rows.latency_known.any():
         return ()
     roles = ("live", "candidate") if rows.plan.live else ("candidate",)
     criteria = report.verdict.criteria if report.verdict else ()
     slo_ms = next((each.limit for each in criteria if each.name == SLO_CRITERION), None)
-    return charts.percentile_curve(rows, roles, slo_ms), charts.timeline(rows, roles, slo_ms)
+    looks_s = [each.judged_s for each in report.verdict.looks] if report.verdict else []
+    return (
+        charts.percentile_curve(rows, roles, slo_ms),
+        charts.timeline(rows, roles, slo_ms, looks_s),
+        histogram(rows, roles, slo_ms),
+    )

@@ -3,9 +3,19 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from load.intervals import quantile
 from load.report_data import ContainerLog, ReleaseReport
 from load.report_logs import Room, Tail, happenings, status_of, tails
-from load.report_wording import alone_sentence, day_and_time, past_releases, short, writable
+from load.report_wording import (
+    alone_sentence,
+    day_and_time,
+    parity_facts,
+    parity_sentence,
+    past_releases,
+    short,
+    writable,
+)
+from load.rows import ROLES, Rows
 from load.verdict import Layer, Verdict
 from load.wording import MARKS, change, clock, limit, number, share_of_traffic
 
@@ -14,6 +24,7 @@ MOST_BYTES = 60_000  # GitHub takes 65,536 characters of a comment, and 1 MiB of
 LOG_ROOM = Room(lines=40, line_characters=400, total_bytes=24_000)
 MOST_EVENTS = 10
 MOST_SENTENCE_CHARACTERS = 2000
+PERCENTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 BACKTICKS = re.compile("`+")
 
 
@@ -35,8 +46,7 @@ def sections(report: ReleaseReport) -> list[tuple[str, str]]:
     found = []
     if report.logs:
         found.append(("Why it did not start", start(report.logs, report.sentence)))
-    if report.verdict is not None:
-        found.append(("What the gate looked at", criteria_table(report.verdict)))
+    found += measured(report)
     if report.smoke:
         header = ("request", "expected", "answered", "result")
         checks = ((each.request_id, each.expected, each.answered, each.mismatch or "right") for each in report.smoke)
@@ -55,6 +65,20 @@ def sections(report: ReleaseReport) -> list[tuple[str, str]]:
     if report.replay_command:
         command = report.replay_command.replace("`", "")
         found.append(("Judge the same rows again", f"```sh\n{command}\n```"))
+    return found
+
+
+def measured(report: ReleaseReport) -> list[tuple[str, str]]:
+    """Return the sections of the load test."""
+    found, verdict = [], report.verdict
+    if verdict is not None:
+        found.append(("What the gate looked at", criteria_table(verdict)))
+        if verdict.errors:
+            found.append(("What failed", errors_table(verdict)))
+    if report.rows is not None and report.rows.latency_known.any():
+        found.append(("How long requests took", latency_section(report.rows)))
+    if verdict is not None and verdict.parity is not None:
+        found.append(("Answers beside live's", parity_section(verdict)))
     return found
 
 
@@ -102,6 +126,51 @@ def fenced(tail: Tail) -> str:
     content = "\n".join(tail.lines)
     fence = "`" * max(3, 1 + max(map(len, BACKTICKS.findall(content)), default=0))
     return f"{fence}text\n{content}\n{fence}"
+
+
+def errors_table(verdict: Verdict) -> str:
+    """Return the kinds of failure with their counts."""
+    both = verdict.live is not None
+    return table(
+        ("kind", "what it means", *(("live",) if both else ()), "candidate", "request ids"),
+        (
+            (
+                each.name,
+                each.meaning,
+                *((str(each.live),) if both else ()),
+                str(each.candidate),
+                ", ".join(each.request_ids),
+            )
+            for each in verdict.errors
+        ),
+    )
+
+
+def parity_section(verdict: Verdict) -> str:
+    """Return how the answers compare, and the payloads that differ most."""
+    parts = [f"{plain(parity_sentence(verdict))}."]
+    if verdict.parity is not None and verdict.parity.worst:
+        rows = ((each.payload, each.live, each.candidate) for each in verdict.parity.worst)
+        parts.append(table(("payload", "live", "candidate"), rows))
+    parts.append(table(("", ""), parity_facts(verdict).items()))
+    return "\n\n".join(parts)
+
+
+def latency_section(rows: Rows) -> str:
+    """Return percentiles as a chart that GitHub draws, and the table behind it."""
+    roles = [role for role in ROLES if len(rows.of(role))]
+    latency_ms = {role: rows.of(role).where(rows.of(role).latency_known).latency_ms for role in roles}
+    latency_ms = {role: values for role, values in latency_ms.items() if len(values)}
+    names = [f"p{share * 100:g}" for share in PERCENTILES]
+    values = {role: [quantile(found, share) for share in PERCENTILES] for role, found in latency_ms.items()}
+    lines = "\n".join(f"    line [{', '.join(f'{value:.1f}' for value in each)}]" for each in values.values())
+    most = max((value for each in values.values() for value in each), default=1.0)
+    chart = (
+        f'```mermaid\nxychart-beta\n    title "Latency in ms: {", then ".join(values)}"\n'
+        f'    x-axis [{", ".join(names)}]\n    y-axis "ms" 0 --> {most * 1.1:.0f}\n{lines}\n```'
+    )
+    cells = ((name, *(number(each[index], "ms") for each in values.values())) for index, name in enumerate(names))
+    return f"{chart}\n\n{table(('percentile', *values), cells)}"
 
 
 def history_table(report: ReleaseReport) -> str:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from load.report_data import PastRelease, ReleaseReport
-from load.verdict import Layer
+from load.verdict import Layer, Verdict
 
 MOST_PAST_RELEASES = 10
 DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
@@ -26,6 +26,32 @@ def alone_sentence(report: ReleaseReport) -> str | None:
         f"There was nothing to compare {candidate_of(report)} with: "
         f"absolute limits alone {'decided' if decided else 'would have decided'}."
     )
+
+
+def parity_sentence(verdict: Verdict) -> str:
+    """Say how many payloads were answered as live answers them; empty where nothing was compared."""
+    found = verdict.parity
+    if found is None:
+        return ""
+    models = "the same model version" if found.same_model else "another model version, or one that names none"
+    if not found.unlike:
+        return f"All {found.compared} payloads were answered as live answers them ({models})"
+    return f"{found.unlike} of {found.compared} payloads were answered unlike live ({models})"
+
+
+def parity_facts(verdict: Verdict) -> dict[str, str]:
+    """Return what else is known of the answers; what was not computed is said to be so, with the reason."""
+    found = verdict.parity
+    if found is None:
+        return {}
+    few = f"not computed: {found.values} predictions are too few, or labels"
+    return {
+        "predictions compared": str(found.values),
+        "live gives one answer to each payload": "yes" if found.steady else "no, so unlike answers decide nothing",
+        "shift of the mean": few if found.mean_shift is None else f"{found.mean_shift:+.4g}",
+        "Kolmogorov-Smirnov distance": few if found.ks_distance is None else f"{found.ks_distance:.3f}",
+        "population stability index": few if found.psi is None else f"{found.psi:.3f}",
+    }
 
 
 def past_releases(report: ReleaseReport) -> list[PastRelease]:

@@ -23,6 +23,7 @@ class Layer(StrEnum):
 
     VALIDITY = "validity"
     ERRORS = "errors"
+    PARITY = "parity"
     RELATIVE = "relative"
     ABSOLUTE = "absolute"
 
@@ -31,9 +32,9 @@ class Layer(StrEnum):
 class Criterion:
     """One limit and how it was met.
 
-    `measured` is what is compared with `limit` (`measured operator limit` is what is wanted), in `unit`: ms, ratio or
-    count. `interval` holds its one-sided lower and upper bounds; where there is one, it decides. Numbers are None
-    where there was nothing to measure. `reason` states the numbers in words.
+    `measured` is what is compared with `limit` (`measured operator limit` is what is wanted), in `unit`: ms, ratio,
+    count or index (a number without a unit). `interval` holds its one-sided lower and upper bounds; where there is one,
+    it decides. Numbers are None where there was nothing to measure. `reason` states the numbers in words.
     """
 
     name: str
@@ -42,19 +43,77 @@ class Criterion:
     operator: str
     limit: float
     measured: float | None
-    live: float | None
-    candidate: float | None
-    interval: tuple[float, float] | None
     result: Outcome
     reason: str
+    live: float | None = None
+    candidate: float | None = None
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class ErrorClass:
+    """Failed requests of one kind: how many of live's and of the candidate's, and ids of some of the candidate's."""
+
+    name: str
+    meaning: str
+    live: int
+    candidate: int
+    request_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """A payload to which the two gave other answers, and by how much at most (None: not by a number)."""
+
+    payload: str
+    live: str
+    candidate: str
+    difference: float | None
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How the candidate's answers compare with live's to the same payloads.
+
+    `same_model` says that both named one model version, `steady` that live gave one answer to each payload.
+    `compared` counts payloads, `values` the predictions in their answers, `unlike` those beyond the tolerance; `worst`
+    names some payloads of theirs. Shift of the mean, Kolmogorov and Smirnov's distance and the population stability
+    index are None where the predictions are labels or too few.
+    """
+
+    same_model: bool
+    steady: bool
+    compared: int
+    values: int
+    unlike: int
+    worst: tuple[Unlike, ...]
+    mean_shift: float | None
+    ks_distance: float | None
+    psi: float | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the gate said after so many judged seconds."""
+
+    judged_s: float
+    outcome: Outcome
+    sentence: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says of a run; `sentence` is the first sentence of every report."""
+    """What the gate says of a run; `sentence` is the first sentence of every report.
+
+    `looks` are the times at which the rows were looked at, the last of which decided; `judged_s` is its time.
+    """
 
     outcome: Outcome
     sentence: str
     criteria: tuple[Criterion, ...]
     live: str | None
     candidate: str
+    judged_s: float = 0.0
+    looks: tuple[Look, ...] = ()
+    errors: tuple[ErrorClass, ...] = ()
+    parity: Parity | None = None

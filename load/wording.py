@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from load.verdict import Criterion, Layer
+from load.verdict import Criterion
 
 MARKS = {True: "yes", False: "no", None: ""}
 MINUS = "\N{MINUS SIGN}"
+BESIDE_LIVE = " beside live"  # ends the name of a criterion whose measured value is a difference
 OPERATORS = {"<=": "≤", ">=": "≥"}
 
 
@@ -25,7 +26,7 @@ def number(value: float | None, unit: str) -> str:
 
 def percent(share: float) -> str:
     """Return a share (0 to 1) in percent."""
-    return f"{share * 100:.2f} %" if share < 0.1 else f"{share * 100:.1f} %"  # noqa: PLR2004 - digits that matter
+    return f"{share * 100:.2f} %" if abs(share) < 0.1 else f"{share * 100:.1f} %"  # noqa: PLR2004 - digits that matter
 
 
 def limit(criterion: Criterion) -> str:
@@ -54,7 +55,16 @@ def signed(value: float, unit: str) -> str:
 
 
 def is_difference(criterion: Criterion) -> bool:
-    return criterion.layer is Layer.RELATIVE
+    return criterion.name.endswith(BESIDE_LIVE)
+
+
+def surely(lower: float, upper: float, limit: float, unit: str) -> str:
+    """Put the bounds into words: the one that decides, or both where neither does."""
+    if upper <= limit:
+        return f"surely under {number(upper, unit)}"
+    if lower > limit:
+        return f"surely over {number(lower, unit)}"
+    return f"somewhere between {number(lower, unit)} and {number(upper, unit)}"
 
 
 def share_of_traffic(traffic: Mapping[str, int]) -> str:

@@ -26,7 +26,8 @@ from deployment.rollout import Rollout
 from deployment.scoring import Answer, ScoringClient
 from deployment.settings import PlatformSettings, ReleaseSettings, ShiftSettings, SoakSettings
 from load.measure import LoadPlan, Measurement
-from load.rows import Row, RowsWriter, RunEnd, RunPlan
+from load.rows import Row, RunEnd, RunPlan
+from load.rows_file import RowsWriter
 from load.settings import GatePolicy, LoadSettings
 from tests.lib.release_fakes import RecordingWatcher
 
@@ -95,9 +96,8 @@ class Site:
         )
 
 
-def measure_synthetically(plan: LoadPlan, *, key: str, rows_path: Path, on_progress: object) -> Measurement:
+def measure_synthetically(plan: LoadPlan, *, rows_path: Path, **_: object) -> Measurement:
     """Write the rows of a good run at once: what is measured is not what these releases are about."""
-    del key, on_progress
     pairs, duration_s = 600, 20.0
     names = {"live": plan.live, "candidate": plan.candidate}
     run = RunPlan("2026-01-01T00:00:00", plan.live, plan.candidate, pairs / duration_s, 0.0, duration_s, 10.0, 100, 1)
@@ -107,8 +107,10 @@ def measure_synthetically(plan: LoadPlan, *, key: str, rows_path: Path, on_progr
                 if name is not None:
                     service_ms = 5.0 + pair % 7
                     due_s = pair * duration_s / pairs
-                    writer.write(Row(pair, role, due_s, 0.1, service_ms, 0, 200, "", name, "golden-00", ""))
-        writer.end(RunEnd(pairs, duration_s, 0.05))
+                    writer.write(
+                        Row(pair, role, due_s, 0.1, service_ms, 0, 200, "", name, "", "golden-00", "", 0.0, "")
+                    )
+        writer.end(RunEnd(pairs, duration_s, duration_s, 0.05))
     return Measurement(rows_path, pairs, pairs, 0, duration_s, 0.05)
 
 

@@ -13,7 +13,9 @@ from load.rows import Row, Rows, RunEnd, RunPlan, make_rows
 from load.settings import GatePolicy
 
 LIVE, CANDIDATE = "blue", "green"
-POLICY = GatePolicy(min_samples=300, block_s=2, ignore_below_ms=5, slo_p95_ms=200, slo_p99_ms=400)
+POLICY = GatePolicy(
+    min_samples=300, block_s=2, ignore_below_ms=5, slo_p95_ms=200, slo_p99_ms=400, max_error_increase=0.03
+)
 STARTED = datetime(2026, 11, 23, 3, 42, 10, tzinfo=UTC)
 
 
@@ -66,7 +68,7 @@ def synthetic_rows(
         for pair, due_s in enumerate(arrivals)
         for role, answers in roles.items()
     ]
-    return make_rows(plan, RunEnd(len(arrivals), warmup_s + duration_s, cpu_ratio) if end else None, rows)
+    return make_rows(plan, RunEnd(len(arrivals), warmup_s + duration_s, duration_s, cpu_ratio) if end else None, rows)
 
 
 def synthetic_row(
@@ -88,7 +90,10 @@ def synthetic_row(
         answered_by=answers.answered_by
         if answers.answered_by is not None
         else {"live": LIVE, "candidate": CANDIDATE}[role],
+        model={"live": "1", "candidate": "2"}[role],
         payload=f"golden-{pair % 8:02}",
+        answer="",
+        throttled_ms=0.0,
         request_id=f"request-{pair}" if failed else "",
     )
 

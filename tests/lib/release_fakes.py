@@ -15,7 +15,7 @@ from deployment.phases import Phase
 from deployment.platform import Container, Deployment, DeploymentRequest, Endpoint, Platform, Routing, Traffic
 from deployment.record import Record, utc_now
 from deployment.scoring import Answer, ScoringClient
-from load.measure import Progress
+from load.looking import Progress
 from load.report_data import JournalEntry
 
 GOLDEN = GoldenRequests(

@@ -23,9 +23,11 @@ from deployment.release import Release
 from deployment.rollout import Rollout
 from deployment.scoring import ScoringClient
 from deployment.settings import PlatformSettings, ReleaseSettings, ShiftSettings
-from load.measure import LoadPlan, Measurement, Progress, summarise
-from load.rows import COLUMNS, Row, RowsWriter
-from load.settings import LoadSettings
+from load.looking import Progress
+from load.measure import LoadPlan, Measurement, summarise
+from load.rows import COLUMNS, Observed, Row
+from load.rows_file import RowsWriter, append_observed
+from load.settings import GatePolicy, LoadSettings
 from tests.lib.load_samples import POLICY, Answers, synthetic_rows
 from tests.lib.release_fakes import GOLDEN, FakePlatform, FakeScoring, colour, make_journal
 
@@ -75,13 +77,17 @@ class Measured:
         key: str,
         rows_path: Path,
         on_progress: Callable[[Progress], None] | None = None,
+        policy: GatePolicy,
+        observe: Callable[[], str],
     ) -> Measurement:
-        assert key == "a-key"
+        assert (key, policy.min_samples) == ("a-key", 100)
         self.plans.append(plan)
         rows_path.parent.mkdir(parents=True, exist_ok=True)
+        seen = [Observed(0.0, observe())]
         rows_path.write_bytes(rows_file(plan.live, plan.candidate, self.candidate))
         if on_progress is not None:
-            on_progress(Progress(30.0, 30.0, 600, 0))
+            on_progress(Progress(30.0, 30.0, 30.0, 600, 0))
+        append_observed(rows_path, [*seen, Observed(30.0, observe())])
         return summarise(rows_path, "")
 
 

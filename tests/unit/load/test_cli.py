@@ -5,7 +5,8 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from load.__main__ import app
-from load.rows import COLUMNS, Row, Rows, RowsWriter
+from load.rows import COLUMNS, Row, Rows
+from load.rows_file import RowsWriter
 from load.settings import GatePolicy, LoadSettings, read_gate_policy, read_load_settings
 from tests.lib.load_samples import Answers, synthetic_rows
 
@@ -17,6 +18,7 @@ rate_pairs_per_s = 20
 [gate]
 min_samples = 300
 block_s = 10
+max_error_increase = 0.03
 [profiles.quick.gate]
 block_s = 2
 """
@@ -87,10 +89,12 @@ def test_every_setting_is_described() -> None:
 
 
 def test_load_without_a_key_is_refused_before_anything_is_sent(
-    settings_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ENDPOINT_KEY", raising=False)
-    words = ["run", "--scoring-uri", "http://127.0.0.1:9/score", "--candidate", "green", "--payloads", "p.json"]
+    payloads = tmp_path / "requests.jsonl"
+    payloads.write_text('{"data": [[1.5]]}\n')
+    words = ["run", "--scoring-uri", "http://127.0.0.1:9/score", "--candidate", "green", "--payloads", str(payloads)]
     result = CliRunner().invoke(app, [*words, "--settings", str(settings_path)])
     assert result.exit_code == 2
     assert "ENDPOINT_KEY" in result.output

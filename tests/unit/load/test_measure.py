@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from load.gate import Outcome, judge
-from load.measure import LoadError, LoadPlan, Progress, measure
-from load.rows import read_rows
+from load.looking import Progress
+from load.measure import LoadError, LoadPlan, measure
+from load.rows_file import read_rows
 from load.settings import GatePolicy, LoadSettings
 from tests.lib.emulator import wait_until
 from tests.lib.paired_server import KEY_VARIABLE, LATE_S

@@ -5,17 +5,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from load.rows import COLUMNS, Row, Rows, RowsError, RowsWriter, RunEnd, RunPlan, make_rows, read_rows
+from load.rows import COLUMNS, Row, Rows, RunEnd, RunPlan, make_rows
+from load.rows_file import RowsError, RowsWriter, read_rows
 
 pytestmark = pytest.mark.unit
 
 PLAN = RunPlan("2026-11-23T03:42:10+00:00", "blue", "green", 10.0, 5.0, 30.0, 10.0, 100, 1)
-END = RunEnd(pairs=1, elapsed_s=35.2, cpu_ratio=0.05)
+END = RunEnd(pairs=1, elapsed_s=35.2, judged_s=30.0, cpu_ratio=0.05)
 ROWS = [
-    Row(0, "live", 0.123456, 0.5, 20.25, 1, 200, "", "blue", "golden-00", ""),
-    Row(0, "candidate", 0.123456, 1.5, 31.125, 1, 424, "http_424", "green", "golden-00", 'an id, with "quotes"'),
-    Row(1, "live", 9.5, 0.0, 0.0, 0, 0, "dropped", "", "golden-01", ""),
-    Row(1, "candidate", 9.5, 0.25, 10000.0, 0, 0, "timeout", "", "golden-01", ""),
+    Row(0, "live", 0.123456, 0.5, 20.25, 1, 200, "", "blue", "1", "golden-00", "a1", 12.5, ""),
+    Row(
+        0,
+        "candidate",
+        0.123456,
+        1.5,
+        31.125,
+        1,
+        424,
+        "http_424",
+        "green",
+        "2",
+        "golden-00",
+        "",
+        0.0,
+        'an id, with "quotes"',
+    ),
+    Row(1, "live", 9.5, 0.0, 0.0, 0, 0, "dropped", "", "", "golden-01", "", 0.0, ""),
+    Row(1, "candidate", 9.5, 0.25, 10000.0, 0, 0, "timeout", "", "", "golden-01", "", 0.0, ""),
 ]
 
 
@@ -63,7 +79,7 @@ def test_a_stream_that_breaks_off_is_read_as_far_as_it_goes(tmp_path: Path) -> N
     random = np.random.default_rng(3)
     with RowsWriter(path, PLAN) as writer:
         for pair, service_ms in enumerate(random.uniform(0, 100, 20000)):
-            writer.write(Row(pair, "live", 1.0, 0.0, service_ms, 0, 200, "", "blue", "golden-00", ""))
+            writer.write(Row(pair, "live", 1.0, 0.0, service_ms, 0, 200, "", "blue", "", "golden-00", "", 0.0, ""))
         writer.end(END)
     path.write_bytes(path.read_bytes()[:-20000])
     rows = read_rows(path)
