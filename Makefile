@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fuzz faults conformance lint format lock emulator env
+.PHONY: help demo test bench fuzz faults calibrate conformance lint format lock emulator env
 
 # The demo's second model: good is promoted, slow and wrong are refused.
 CANDIDATE ?= good
@@ -36,6 +36,9 @@ fuzz: env ## bodies of every sort for the decoder and a running server, for FUZZ
 
 faults: env ## every control-plane call of a release x every fault, what serves and who repairs it (about 25 minutes)
 	@$(PYTHON_IN_VENV) -m tests.faults --reports $(REPORTS) $(ARGS)
+
+calibrate: env ## how often the gate errs: simulated releases whose truth is known (about 4 minutes)
+	@$(PYTHON_IN_VENV) -m load calibrate --reports $(REPORTS) $(ARGS)
 
 conformance: env ## which of the SDK's operations behave as on Azure, against the emulator
 	@$(PYTHON_IN_VENV) -m pytest tests/conformance -q --conformance-runtime $(CONFORMANCE_RUNTIME) \

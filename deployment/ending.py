@@ -6,7 +6,7 @@ from contextlib import suppress
 from deployment.container_log import parse_log, reason_of_end
 from deployment.evidence import Evidence
 from deployment.outcomes import Breach, Outcome, PlatformError
-from deployment.platform import Container, Platform
+from deployment.platform import MODEL_VERSION_TAG, Container, Endpoint, Platform
 from deployment.record import Record
 from deployment.release import Release
 from load.gate import judge
@@ -90,6 +90,16 @@ def success(release: Release, record: Record, verdict: Verdict | None) -> tuple[
         f"{record.candidate} has 100 % of the traffic.{judged}",
         f"Nothing to do. {record.live} stays warm at 0 %{until}: {way_back} goes back to it, `finish` ends that.",
     )
+
+
+def facts_of(endpoint: Endpoint, live: str | None, candidate: str) -> dict[str, str]:
+    """Return what the report says of the deployments as they are: how large, and which model is live."""
+    found = {name: endpoint.deployments[name] for name in (live, candidate) if name and name in endpoint.deployments}
+    sizes = {name: f"{each.instance_type} x {each.instance_count}" for name, each in found.items()}
+    facts = {"size": ", ".join(f"{name} {size}" for name, size in sizes.items())} if sizes else {}
+    if live and live in found:
+        facts["live model"] = found[live].tags.get(MODEL_VERSION_TAG, "unknown")
+    return facts
 
 
 def verdict_of(evidence: Evidence, policy: GatePolicy) -> Verdict | None:

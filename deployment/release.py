@@ -1,6 +1,7 @@
 """What is released, and how a release ended."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployment.golden import ModelArtefacts
@@ -25,7 +26,8 @@ class Release:
 class Result:
     """How a release ended: the outcome, the sentence that says why, what to do next, and what it was decided on.
 
-    `live` is the deployment that had the traffic before (None at a first release); `traffic` is what the release left.
+    `live` is the deployment that had the traffic before (None at a first release); `traffic` is what the release left;
+    `facts` are labels and values of the deployments, for the report.
     """
 
     outcome: Outcome
@@ -41,3 +43,4 @@ class Result:
     rows_path: Path | None
     logs: tuple[ContainerLog, ...] = ()
     history: tuple[PastRelease, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)

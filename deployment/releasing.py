@@ -116,6 +116,7 @@ def make_report(result: Result, release: Release, paths: Paths, facts: Mapping[s
             **facts,
             "release": release.release_id,
             "model": f"{release.model.name} {release.model.version}",
+            **result.facts,
             "image": release.image,
             "commit": release.git_sha,
             **({"run": release.run_url} if release.run_url else {}),

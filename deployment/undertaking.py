@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from deployment.candidate import is_what_was_asked_for
-from deployment.ending import success, verdict_of
+from deployment.ending import facts_of, success, verdict_of
 from deployment.evidence import Evidence
 from deployment.hold import Hold
 from deployment.journal import Journal
@@ -113,6 +113,7 @@ class Undertaking:
             rows_path=self.evidence.rows_path if verdict else None,
             logs=self.logs,
             history=tuple(each for each in self.hold.record.past if each.release_id != self.release.release_id),
+            facts=facts_of(found, self.live, self.candidate) if found else {},
         )
 
     def verdict_on_hand(self) -> Verdict | None:

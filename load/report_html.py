@@ -94,8 +94,8 @@ def tone(report: ReleaseReport) -> str:
 
 
 def bar(criterion: Criterion) -> Bar | None:
-    """Return the bar of a criterion that limits from above; the others say enough in words."""
-    if criterion.measured is None or criterion.operator != "<=":
+    """Return the bar of a criterion that limits from above; the others say enough in words, and so does a limit of 0."""
+    if criterion.measured is None or criterion.operator != "<=" or not criterion.limit:
         return None
     lower, upper = criterion.interval or (criterion.measured, criterion.measured)
     top = max(criterion.limit * LIMIT_ROOM, upper * 1.05)

@@ -1,12 +1,18 @@
 """The README's demos, with processes as colours."""
 
+import json
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from deployment.outcomes import Outcome
-from tests.lib.demo import make_demo
+from load.verdict import Outcome as GateOutcome
+from tests.lib.demo import Demo, make_demo
+from tests.lib.emulator import REPOSITORY
 
 pytestmark = pytest.mark.release
 
@@ -20,6 +26,22 @@ def test_the_demo_promotes_the_second_model_and_no_client_request_fails(tmp_path
         assert re.search(rf"verified \d+ of 300 probes reached green at {percent} %", demo.output)
     assert "PROMOTED" in demo.report.splitlines()[0]
     assert demo.page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert_stored_rows_are_judged_the_same(demo)
+
+
+def assert_stored_rows_are_judged_the_same(demo: Demo) -> None:
+    """Run the command that the report names, on the rows that it was made of."""
+    told = json.loads(demo.page.with_suffix(".json").read_text(encoding="utf-8"))
+    again = subprocess.run(
+        [sys.executable, *shlex.split(told["replay_command"])[1:]],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    verdict = told["verdict"]
+    assert again.stdout.splitlines()[-1] == f"{verdict['outcome']}: {verdict['sentence']}", again
+    assert again.returncode == GateOutcome(verdict["outcome"]).exit_code
 
 
 @pytest.mark.parametrize(
@@ -41,3 +63,5 @@ def test_a_demo_of_a_refusal_leaves_live_at_100_percent_and_says_why_first(
     assert re.search(r"background client +\d+ requests \(blue \d+\), 0 failed", demo.output)
     assert re.search(r"traffic now +blue 100 %", demo.output)
     assert sentence in demo.report.splitlines()[2]
+    if outcome is Outcome.REFUSED_BY_GATE:
+        assert_stored_rows_are_judged_the_same(demo)

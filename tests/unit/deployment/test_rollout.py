@@ -11,7 +11,7 @@ from deployment.outcomes import Outcome, ProvisioningError
 from deployment.phases import Phase
 from deployment.platform import IMAGE_TAG, MODEL_VERSION_TAG, RELEASE_ID_TAG, Container
 from deployment.scoring import Answer
-from load.measure import LoadError
+from load.measure import LoadError, LoadPlan, Measurement
 from tests.lib.load_samples import Answers
 from tests.lib.release_fakes import FakePlatform, FakeScoring, make_record
 from tests.unit.deployment.scene import (
@@ -63,6 +63,25 @@ def test_a_second_release_takes_over_step_by_step_and_keeps_the_first_warm(tmp_p
     assert "blue stays warm at 0 % until" in result.next_action
     tags = platform.there().deployments["green"].tags
     assert (tags[IMAGE_TAG], tags[RELEASE_ID_TAG], tags[MODEL_VERSION_TAG]) == (IMAGE, "r-2", "2")
+
+
+def test_traffic_that_somebody_changes_while_the_load_runs_makes_the_measurement_worthless(tmp_path: Path) -> None:
+    platform = FakePlatform(an_endpoint())
+
+    def measure(plan: LoadPlan, *, observe: Callable[[], str], **rest: Any) -> Measurement:
+        looked = [observe(), "blue 50 %, red 50 %"]
+        return Measured()(plan, observe=lambda: looked.pop(0), **rest)
+
+    result = a_rollout(platform, tmp_path, measure=measure).promote()
+    assert result.outcome is Outcome.INVALID
+    assert "traffic was blue 100 %, then blue 50 %, red 50 %; nothing may change it" in result.sentence
+    assert platform.there().traffic == BLUE_LIVE
+
+
+def test_the_report_names_the_size_of_both_deployments_and_the_model_that_is_live(tmp_path: Path) -> None:
+    result = a_rollout(FakePlatform(an_endpoint()), tmp_path).promote()
+    assert result.facts["size"] == "blue Standard_DS3_v2 x 1, green Standard_DS3_v2 x 1"
+    assert result.facts["live model"] == "unknown"
 
 
 def test_three_releases_alternate_between_two_names(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """release.toml: what it may say, and what it says when it may not."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from deployment.outcomes import BadInputError
 from deployment.settings import read_settings
+from load.settings import read_gate_policy, read_load_settings
 
 pytestmark = pytest.mark.unit
 
@@ -25,6 +27,19 @@ def test_the_shipped_settings_are_valid_with_and_without_the_demo_profile() -> N
     assert standard.shift.steps_percent == demo.shift.steps_percent == (10, 50, 100)
     assert demo.load.duration_s < standard.load.duration_s
     assert demo.gate.slo_p95_ms == standard.gate.slo_p95_ms
+
+
+def test_every_shipped_profile_is_valid_and_the_load_command_reads_the_same() -> None:
+    profiles = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))["profiles"]
+    assert {"smoke", "standard", "soak", "demo"} <= set(profiles)
+    for profile in profiles:
+        settings = read_settings(SHIPPED, profile=profile)
+        assert read_load_settings(SHIPPED, profile) == settings.load
+        assert read_gate_policy(SHIPPED, profile) == settings.gate
+
+
+def test_the_standard_profile_is_what_holds_without_one() -> None:
+    assert read_settings(SHIPPED, profile="standard") == read_settings(SHIPPED)
 
 
 @pytest.mark.parametrize(
