@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from load.rows import RunPlan
 
 
-def arrivals_s(plan: RunPlan, chance: random.Random, share: float = 1.0) -> Iterator[float]:
-    """Yield the seconds after the start at which a pair is due; `share` of them, where others send the rest.
+def arrivals_s(plan: RunPlan, chance: random.Random) -> Iterator[float]:
+    """Yield the seconds after the start at which a pair is due.
 
     A changing rate is had by thinning: arrivals at the highest rate, each kept with the probability of its own.
     """
-    highest = max(plan.rate_pairs_per_s, plan.end_rate_pairs_per_s or 0.0) * share
+    highest = max(plan.rate_pairs_per_s, plan.end_rate_pairs_per_s or 0.0)
     total_s = plan.warmup_s + plan.duration_s
     due_s = chance.expovariate(highest)
     while due_s < total_s:
-        if plan.end_rate_pairs_per_s is None or chance.random() * highest < rate_at(plan, due_s) * share:
+        if plan.end_rate_pairs_per_s is None or chance.random() * highest < rate_at(plan, due_s):
             yield due_s
         due_s += chance.expovariate(highest)
 

@@ -1,24 +1,30 @@
-"""How often the gate errs: simulated releases whose truth is known, judged by a policy."""
+"""How often the gate errs: releases whose truth is known, simulated or drawn from a run, judged by a policy."""
 
+import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from zlib import crc32
 
 import numpy as np
 
 from load.gate import judge
-from load.settings import GatePolicy, LoadSettings
-from load.simulation import Noise, Truth, simulate
+from load.rows import Rows
+from load.settings import GatePolicy
+from load.simulation import Truth
 from load.verdict import Outcome
 
 RUNS_PER_TASK = 10
 
+# Makes the rows of a release; it goes to other processes, so it is a function of a module, or a partial of one.
+Releases = Callable[[Truth, np.random.Generator], Rows]
+
 
 @dataclass(frozen=True)
 class Judged:
-    """One simulated release: how it was judged, after how many judged seconds."""
+    """One release: how it was judged, after how many judged seconds."""
 
     outcome: Outcome
     judged_s: float
@@ -38,15 +44,18 @@ class Rates:
         return self.counts[outcome] / self.runs
 
 
-def judge_some(
-    truth: Truth, seeds: Sequence[int], settings: LoadSettings, policy: GatePolicy, noise: Noise
-) -> list[Judged]:
-    """Simulate and judge a release for each seed."""
+def judge_some(truth: Truth, runs: Sequence[int], seed: int, releases: Releases, policy: GatePolicy) -> list[Judged]:
+    """Make and judge the releases of these numbers."""
     found = []
-    for seed in seeds:
-        verdict = judge(simulate(settings, truth, np.random.default_rng(seed), noise), policy)
+    for run in runs:
+        verdict = judge(releases(truth, chance_of(truth, run, seed)), policy)
         found.append(Judged(verdict.outcome, verdict.judged_s))
     return found
+
+
+def chance_of(truth: Truth, run: int, seed: int) -> np.random.Generator:
+    """Return the chance of one release: no two have the same, whichever truths are looked at beside it."""
+    return np.random.default_rng((seed, crc32(truth.name.encode()), run))
 
 
 def calibrate(
@@ -55,24 +64,19 @@ def calibrate(
     runs: int,
     seed: int,
     jobs: int,
-    settings: LoadSettings,
+    releases: Releases,
     policy: GatePolicy,
-    noise: Noise | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Rates]:
-    """Yield the rates of each truth; every run has a seed of its own, which follows from `seed`."""
-    with ProcessPoolExecutor(jobs) as pool:
-        for number, truth in enumerate(truths):
-            seeds = range(seed + number * runs, seed + (number + 1) * runs)
-            parts = [seeds[start : start + RUNS_PER_TASK] for start in range(0, runs, RUNS_PER_TASK)]
-            work = partial(judge_some, truth, settings=settings, policy=policy, noise=noise or Noise())
+    """Yield the rates of each truth, judged in so many processes at once."""
+    # Threads of the caller's, such as a progress bar's, do not survive a fork.
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for truth in truths:
+            parts = [range(start, min(runs, start + RUNS_PER_TASK)) for start in range(0, runs, RUNS_PER_TASK)]
+            work = partial(judge_some, truth, seed=seed, releases=releases, policy=policy)
             found: list[Judged] = []
             for part in pool.map(work, parts):
                 found += part
                 on_progress(len(part))
-            yield Rates(
-                truth,
-                runs,
-                Counter(each.outcome for each in found),
-                sum(each.judged_s for each in found) / runs,
-            )
+            counts = Counter(each.outcome for each in found)
+            yield Rates(truth, runs, counts, sum(each.judged_s for each in found) / runs)

@@ -4,9 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from load.intervals import quantile
 from load.rows import DROPPED, Rows
 from load.settings import GatePolicy, LoadSettings
+from load.validity import REFUSED_STATUSES
 from load.wording import number, percent
 
 GROWTH = 1.5
@@ -14,19 +17,24 @@ GROWTH = 1.5
 
 @dataclass(frozen=True)
 class Step:
-    """What came of one rate: requests a second that were sent, quantiles in ms, and the share that failed.
+    """What came of one rate: requests a second that were sent, quantiles in ms (None: unknown), the share that failed.
 
-    `broken` is empty where the SLO was kept, `own_limit` where the generator kept up.
+    `broken` is empty where the SLO was kept; `obstacle` is empty unless something else than the deployment, such as
+    the generator, kept the step from telling anything of it.
     """
 
     rate_per_s: float
     sent_per_s: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
     error_ratio: float
     broken: str
-    own_limit: str
+    obstacle: str
+
+    @property
+    def told(self) -> str:
+        return self.obstacle or self.broken or "kept"
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,11 @@ class Capacity:
     rate_per_s: float | None
     steps: tuple[Step, ...]
     ended: str
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nothing was found out, as something else than the deployment was in the way of the first step."""
+        return self.rate_per_s is None and bool(self.steps[-1].obstacle)
 
 
 Measure = Callable[[LoadSettings], Rows]
@@ -64,7 +77,7 @@ def search(
 def next_rate(steps: Sequence[Step], most_per_s: float, precision: float) -> float | None:
     """Return the rate to try next; None where the answer is near enough, or no other rate would tell more."""
     kept, broken = most_kept(steps), least_broken(steps)
-    if steps[-1].own_limit or not kept:
+    if steps[-1].obstacle or not kept:
         return None
     if broken is None:
         return min(most_per_s, kept * GROWTH) if kept < most_per_s else None
@@ -74,7 +87,7 @@ def next_rate(steps: Sequence[Step], most_per_s: float, precision: float) -> flo
 
 def most_kept(steps: Sequence[Step]) -> float:
     """Return the highest rate that kept the SLO, 0 where none did."""
-    return max((step.rate_per_s for step in steps if not step.broken and not step.own_limit), default=0.0)
+    return max((step.rate_per_s for step in steps if not step.broken and not step.obstacle), default=0.0)
 
 
 def least_broken(steps: Sequence[Step]) -> Step | None:
@@ -84,8 +97,8 @@ def least_broken(steps: Sequence[Step]) -> Step | None:
 
 def why_ended(steps: Sequence[Step]) -> str:
     """Say what keeps the answer from being higher."""
-    if steps[-1].own_limit:
-        return f"the generator is at its limit: {steps[-1].own_limit}"
+    if steps[-1].obstacle:
+        return f"at {steps[-1].rate_per_s:.4g} requests/s {steps[-1].obstacle}"
     broken = least_broken(steps)
     return f"at {broken.rate_per_s:.4g} requests/s {broken.broken}" if broken else "no faster rate was tried"
 
@@ -94,39 +107,47 @@ def judge_step(rows: Rows, rate: float, policy: GatePolicy) -> Step:
     """Judge one rate by its values: each step is short, and the search goes back to where it was kept."""
     judged = rows.of("candidate")
     known = judged.latency_ms[judged.latency_known]
-    p50, p95, p99 = (quantile(known, share) if len(known) else float("inf") for share in (0.5, 0.95, 0.99))
+    p50, p95, p99 = (quantile(known, share) if len(known) else None for share in (0.5, 0.95, 0.99))
     error_ratio = float((judged.error != "").mean()) if len(judged) else 1.0
     return Step(
         rate_per_s=rate,
-        sent_per_s=len(judged) / rows.plan.duration_s,
+        sent_per_s=int((judged.error != DROPPED).sum()) / rows.plan.duration_s,
         p50_ms=p50,
         p95_ms=p95,
         p99_ms=p99,
         error_ratio=error_ratio,
         broken=broken_limit(p50, p95, p99, error_ratio, policy),
-        own_limit=own_limit(rows, policy),
+        obstacle=obstacle(rows, policy),
     )
 
 
-def broken_limit(p50: float, p95: float, p99: float, error_ratio: float, policy: GatePolicy) -> str:
+def broken_limit(
+    p50: float | None, p95: float | None, p99: float | None, error_ratio: float, policy: GatePolicy
+) -> str:
     """Say which limit of the SLO was broken, and by what; empty where none was."""
-    limits = (("p50", p50, policy.slo_p50_ms), ("p95", p95, policy.slo_p95_ms), ("p99", p99, policy.slo_p99_ms))
-    for name, value_ms, limit_ms in limits:
-        if limit_ms is not None and value_ms > limit_ms:
-            return f"{name} is {number(value_ms, 'ms')}, over {limit_ms:g} ms"
     if policy.max_error_ratio is not None and error_ratio > policy.max_error_ratio:
         return f"{percent(error_ratio)} of the requests failed, over {percent(policy.max_error_ratio)}"
+    limits = (("p50", p50, policy.slo_p50_ms), ("p95", p95, policy.slo_p95_ms), ("p99", p99, policy.slo_p99_ms))
+    for name, value_ms, limit_ms in limits:
+        if value_ms is None:
+            return "no request was answered"
+        if limit_ms is not None and value_ms > limit_ms:
+            return f"{name} is {number(value_ms, 'ms')}, over {limit_ms:g} ms"
     return ""
 
 
-def own_limit(rows: Rows, policy: GatePolicy) -> str:
-    """Say where the generator itself did not keep up; empty where it did."""
+def obstacle(rows: Rows, policy: GatePolicy) -> str:
+    """Say what else than the deployment limited a step; empty where nothing did."""
+    if refused := int(np.isin(rows.status, REFUSED_STATUSES).sum()):
+        return f"{refused} answers were 401 or 403: the key was refused"
+    if held := int((rows.throttled_ms > 0).sum()):
+        return f"the endpoint held {held} requests back for its bandwidth"
     if rows.end is not None and rows.end.cpu_ratio > policy.max_generator_cpu_ratio:
-        return f"it used {percent(rows.end.cpu_ratio)} of a core"
+        return f"the generator was at its limit: it used {percent(rows.end.cpu_ratio)} of a core"
     sent = rows.lag_ms[(rows.error != DROPPED) & ~rows.warmup]
     lag_ms = quantile(sent, 0.99) if len(sent) else 0.0
     if lag_ms > policy.max_lag_p99_ms:
-        return f"1 % of the requests left over {lag_ms:.0f} ms late"
+        return f"the generator was at its limit: 1 % of the requests left over {lag_ms:.0f} ms late"
     return ""
 
 

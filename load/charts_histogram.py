@@ -1,47 +1,46 @@
 """How latencies are spread, as geometry of a chart."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from load.charts import BOTTOM, LEFT, RIGHT, TOP, Chart, Line, Scale, Tick, latency_of, latency_ticks, path
-from load.rows import Floats, Rows
+from load.charts import (
+    HALF,
+    LEAST_MS,
+    NARROW,
+    X_GAP,
+    Chart,
+    Drawing,
+    Frame,
+    Latencies,
+    Line,
+    Scale,
+    Tick,
+    latency_ticks,
+    path,
+    slo_label,
+)
+from load.rows import Floats
 from load.wording import number, percent
 
 BINS = 40
+LEAST_REACH = 1.5  # times its lowest value that the axis reaches
 SHARE_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 MOST_SHARE_TICKS = 6
+ROOM_ABOVE = 1.1
 
 
-def histogram(rows: Rows, roles: Sequence[str], slo_ms: float | None) -> Chart:
+def histogram(latencies: Latencies, slo_ms: float | None) -> Chart:
     """Draw how many requests took how long, as shares of each deployment's, over latency by its logarithm."""
-    latencies = {role: latency_of(rows, role) for role in roles}
-    latencies = {role: values for role, values in latencies.items() if len(values)}
     everything = np.concatenate(list(latencies.values()))
-    low, high = max(0.1, float(everything.min())), float(everything.max()) * 1.001
-    edges = np.geomspace(low, max(high, low * 1.5), BINS + 1)
-    shares = {role: np.histogram(values, edges)[0] / len(values) for role, values in latencies.items()}
-    most = max(float(share.max()) for share in shares.values())
-    x = Scale(float(edges[0]), float(edges[-1]), LEFT, RIGHT)
-
-    def y(share: float) -> float:
-        return round(BOTTOM - (BOTTOM - TOP) * share / (most * 1.1), 1)
-
-    step = next(each for each in SHARE_STEPS if most / each <= MOST_SHARE_TICKS)
+    low = max(LEAST_MS, float(everything.min()))
+    edges = np.geomspace(low, max(float(everything.max()) * 1.001, low * LEAST_REACH), BINS + 1)
+    within_ms = slo_ms if slo_ms and edges[0] < slo_ms < edges[-1] else None
+    shares = {role: np.histogram(np.maximum(values, low), edges)[0] / len(values) for role, values in latencies.items()}
     return Chart(
         heading="How requests are spread",
         title="Share of the requests by latency, " + " and ".join(latencies),
-        x_label="milliseconds",
-        x_ticks=latency_ticks(x),
-        y_ticks=tuple(Tick(y(at), f"{at * 100:g}") for at in np.arange(0, most * 1.1, step)),
-        lines=tuple(
-            Line(role, True, path(stairs(edges, share, x, y)), role)  # noqa: FBT003 - a record, named above
-            for role, share in shares.items()
-        ),
-        marks=(),
-        slo_y=x.at(slo_ms) if slo_ms and edges[0] < slo_ms < edges[-1] else None,
-        slo_label=f"SLO p95 {slo_ms:g} ms" if slo_ms else "",
-        warmup_x=None,
+        drawings=tuple(drawn(edges, shares, within_ms, frame) for frame in (HALF, NARROW)),
         header=("latency", *(f"{role}, share of requests" for role in shares)),
         table=tuple(
             (
@@ -51,8 +50,29 @@ def histogram(rows: Rows, roles: Sequence[str], slo_ms: float | None) -> Chart:
             for index in range(BINS)
             if any(share[index] for share in shares.values())
         ),
-        unit="%",
-        slo_vertical=True,
+        slo=slo_label(within_ms),
+    )
+
+
+def drawn(edges: Floats, shares: Mapping[str, Floats], slo_ms: float | None, frame: Frame) -> Drawing:
+    most = max(float(share.max()) for share in shares.values())
+    x = Scale(float(edges[0]), float(edges[-1]), frame.left, frame.right)
+
+    def y(share: float) -> float:
+        return round(frame.bottom - frame.plot_height * share / (most * ROOM_ABOVE), 1)
+
+    step = next(each for each in SHARE_STEPS if most / each <= MOST_SHARE_TICKS)
+    return Drawing(
+        frame=frame,
+        x_label="milliseconds",
+        unit="% of the requests",
+        x_ticks=latency_ticks(x, X_GAP),
+        y_ticks=tuple(Tick(y(at), f"{at * 100:g}") for at in np.arange(0, most * ROOM_ABOVE, step).tolist()),
+        lines=tuple(
+            Line(role, strong=True, path=path(stairs(edges, share, x, y)), label=role) for role, share in shares.items()
+        ),
+        slo=f"M{x.at(slo_ms):g} {frame.top}V{frame.bottom}" if slo_ms else None,
+        filled=True,
     )
 
 

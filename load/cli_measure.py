@@ -18,13 +18,13 @@ from load.cli_options import (
     console,
     require_key,
 )
-from load.looking import Progress
 from load.measure import LoadError, LoadPlan, measure
+from load.merging import merge as merge_rows
 from load.payloads import read_payloads
 from load.rows import Rows
-from load.rows_file import merge as merge_rows
 from load.rows_file import read_rows
 from load.settings import LoadSettings, read_gate_policy, read_load_settings
+from load.stopping import Progress
 from load.wording import number, percent
 
 EXIT_NO_RATE_KEPT = 10  # as FAIL: not even the first rate kept the SLO
@@ -50,6 +50,8 @@ def run(
     The endpoint's key is read from the environment variable ENDPOINT_KEY. The load ends at the first look of \[gate]
     that decides.
 
+    Exit codes: 0 measured, 12 the load broke off (live failed, for one), 2 bad input.
+
     Examples:
       python -m load run --scoring-uri https://NAME.REGION.inference.ml.azure.com/score --live blue --candidate green
       --payloads artifacts/model-2/golden_requests.json
@@ -71,6 +73,9 @@ def run(
         f"\n{measurement.requests} requests, {measurement.errors} failed, in {measurement.elapsed_s:.0f} s; "
         f"the generator used {percent(measurement.cpu_ratio)} of a core; rows are in {measurement.rows_path}"
     )
+    if measurement.broken_off:
+        typer.echo(f"load: the load was broken off: {measurement.broken_off}; mend live first", err=True)
+        raise typer.Exit(EXIT_BROKE_OFF)
 
 
 @app.command()
@@ -91,7 +96,8 @@ def capacity(
     It loads the deployment until that breaks: never one that has users. The rate counts against the endpoint's
     500 requests/s. The key is read from ENDPOINT_KEY.
 
-    Exit codes: 0 a rate was found, 10 not even the first kept the SLO, 12 the load broke off, 2 bad input.
+    Exit codes: 0 a rate was found, 10 not even the first kept the SLO, 12 the load broke off or told nothing of the
+    deployment, 2 bad input.
 
     Example:
       python -m load capacity --scoring-uri https://NAME.REGION.inference.ml.azure.com/score --deployment green
@@ -100,7 +106,12 @@ def capacity(
     with bad_input(settings):
         base, policy = read_load_settings(settings, profile), read_gate_policy(settings, profile)
         read_payloads(payloads)
-    each = {"rate_pairs_per_s": first_rate_per_s, "warmup_s": min(base.warmup_s, step_s / 4), "duration_s": step_s}
+    each = {
+        "rate_pairs_per_s": first_rate_per_s,
+        "end_rate_pairs_per_s": None,
+        "warmup_s": min(base.warmup_s, step_s / 4),
+        "duration_s": step_s,
+    }
     key = require_key()
 
     def measure_rate(at: LoadSettings) -> Rows:
@@ -121,6 +132,9 @@ def capacity(
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_BROKE_OFF) from error
     console.print(table_of(found.steps))
+    if found.unknown:
+        console.print(f"It cannot be told what {deployment} can do: {found.ended}.")
+        raise typer.Exit(EXIT_BROKE_OFF)
     if found.rate_per_s is None:
         console.print(f"{deployment} does not keep its SLO at {found.steps[0].rate_per_s:g} requests/s: {found.ended}.")
         raise typer.Exit(EXIT_NO_RATE_KEPT)
@@ -150,8 +164,7 @@ def show(progress: Progress) -> None:
 
 
 def tell_step(step: Step) -> None:
-    told = step.broken or step.own_limit or "kept"
-    console.print(f"{step.rate_per_s:8.4g} requests/s: p95 {number(step.p95_ms, 'ms')}, {told}")
+    console.print(f"{step.rate_per_s:8.4g} requests/s: p95 {number(step.p95_ms, 'ms') or 'unknown'}, {step.told}")
 
 
 def table_of(steps: tuple[Step, ...]) -> Table:
@@ -163,6 +176,6 @@ def table_of(steps: tuple[Step, ...]) -> Table:
             f"{step.sent_per_s:.1f}",
             *(number(value, "ms") for value in (step.p50_ms, step.p95_ms, step.p99_ms)),
             percent(step.error_ratio),
-            step.broken or step.own_limit or "kept",
+            step.told,
         )
     return table

@@ -26,7 +26,16 @@ Profile = Annotated[
     str | None,
     typer.Option(help=r"Lay \[profiles.PROFILE.load] and \[profiles.PROFILE.gate] over it: smoke, soak, ..."),
 ]
-ScoringUri = Annotated[str, typer.Option(help="The endpoint's scoring URI.")]
+
+
+def with_scheme(uri: str) -> str:
+    """Refuse what no request can be sent to; Locust would find out much later."""
+    if not uri.startswith(("https://", "http://")):
+        raise typer.BadParameter(f"{uri} has to begin with https://")
+    return uri
+
+
+ScoringUri = Annotated[str, typer.Option(callback=with_scheme, help="The endpoint's scoring URI.")]
 Payloads = Annotated[
     Path, typer.Option(help="The model's golden_requests.json, or a .jsonl of your own with a request a line.")
 ]
@@ -55,6 +64,9 @@ def bad_input(settings: Path) -> Iterator[None]:
     except KeyError as error:
         typer.echo(f"settings: {settings} has no profile {error}", err=True)
         raise typer.Exit(EXIT_BAD_INPUT) from error
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+    except OSError as error:
+        typer.echo(f"load: {error.filename or settings} cannot be used ({error.strerror})", err=True)
+        raise typer.Exit(EXIT_BAD_INPUT) from error
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
         typer.echo(f"settings: {settings} cannot be used ({error})", err=True)
         raise typer.Exit(EXIT_BAD_INPUT) from error

@@ -57,7 +57,7 @@ def errors(rows: Rows, policy: GatePolicy, confidence: float) -> Iterator[Criter
     if policy.max_error_increase is not None and rows.plan.live is not None:
         yield error_increase(rows, policy.max_error_increase, confidence)
     if policy.min_throughput_ratio is not None:
-        yield throughput(rows, policy.min_throughput_ratio)
+        yield throughput(rows, policy.min_throughput_ratio, confidence)
 
 
 def error_ratio(rows: Rows, limit: float, confidence: float) -> Criterion:
@@ -102,10 +102,12 @@ def error_increase(rows: Rows, limit: float, confidence: float) -> Criterion:
     )
 
 
-def throughput(rows: Rows, limit: float) -> Criterion:
+def throughput(rows: Rows, limit: float, confidence: float) -> Criterion:
+    """Judge how much of what was scheduled the candidate has answered; drops are its failures, too."""
     live = rows.of("live")
     failed, asked = failed_of(rows.of("candidate"))
     answered = (asked - failed) / asked
+    lower, upper = (1 - bound for bound in reversed(binomial_bounds(failed, asked, confidence)))
     return Criterion(
         name="answered share of the load",
         layer=Layer.ERRORS,
@@ -115,9 +117,26 @@ def throughput(rows: Rows, limit: float) -> Criterion:
         measured=answered,
         live=float((live.error == "").mean()) if len(live) else None,
         candidate=answered,
-        result=Outcome.PASS if answered >= limit else Outcome.FAIL,
-        reason=f"{asked - failed} of {asked} requests were answered with 200 ({percent(answered)}, "
-        f"at least {percent(limit)} are wanted)",
+        interval=(lower, upper),
+        result=decide(-upper, -lower, -limit),
+        reason=f"{asked - failed} of {asked} requests were answered with 200 ({percent(answered)}), "
+        f"{surely(lower, upper, limit, 'ratio', at_least=True)} where {percent(limit)} are wanted",
+    )
+
+
+def none_answered(rows: Rows) -> Criterion:
+    """Refuse a candidate of which no latency is known, so that nothing could be said against it."""
+    asked = len(rows.of("candidate"))
+    return Criterion(
+        name="answers to measure",
+        layer=Layer.ERRORS,
+        unit="count",
+        operator=">=",
+        limit=1,
+        measured=0,
+        candidate=0,
+        result=Outcome.FAIL,
+        reason=f"0 of {asked} requests were answered, so nothing is known of how long it takes",
     )
 
 

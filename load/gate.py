@@ -7,11 +7,10 @@ from load.latency import latencies
 from load.parity import parity
 from load.rows import Rows
 from load.settings import GatePolicy
-from load.validity import validity
-from load.verdict import Criterion, Layer, Look, Outcome, Verdict
-from load.wording import percent
+from load.validity import MENDED_BY_MORE, validity
+from load.verdict import Criterion, Layer, Look, Outcome, Verdict, must_hold
 
-__all__ = ["Criterion", "Layer", "Outcome", "Verdict", "judge", "look"]
+__all__ = ["Criterion", "Layer", "Outcome", "Verdict", "decides", "judge", "look"]
 
 SEVERITY = (Outcome.INVALID, Outcome.FAIL, Outcome.INCONCLUSIVE)
 FAULTS = {Layer.ERRORS: "fails too often", Layer.PARITY: "answers otherwise"}
@@ -21,30 +20,39 @@ def judge(rows: Rows, policy: GatePolicy) -> Verdict:
     """Judge a run at each of its looks until one decides.
 
     PASS only where every criterion is shown to be met; without live the absolute ones alone decide. A run that was
-    ended at a look is judged there, as often as it is judged: nobody knows what a later look would have said.
+    ended at a look is judged there, as often as it is judged: nobody knows what a later look would have said. One that
+    was cut or broken off is judged once, as a whole: what it has left may lack what was slow.
     """
-    all_looks_s = policy.looks_of(rows.plan.duration_s)
+    complete = rows.end is not None and not rows.end.broken_off
     judged_s = rows.end.judged_s if rows.end else rows.plan.duration_s
+    earlier_s = [each for each in policy.looks_of(rows.plan.duration_s) if each < judged_s] if complete else []
     taken: list[Look] = []
-    for look_s in (each for each in all_looks_s if each < judged_s):
-        verdict = look(rows, policy, look_s)
+    for look_s in (*earlier_s, judged_s):
+        verdict = look(rows, policy, look_s, over=True)
         taken.append(Look(look_s, verdict.outcome, verdict.sentence))
-        if verdict.outcome in {Outcome.PASS, Outcome.FAIL}:
-            return replace(verdict, looks=tuple(taken))
-    verdict = look(rows, policy, judged_s, last=True)
-    return replace(verdict, looks=(*taken, Look(judged_s, verdict.outcome, verdict.sentence)))
+        if decides(verdict):
+            break
+    return replace(verdict, looks=tuple(taken))
 
 
-def look(rows: Rows, policy: GatePolicy, judged_s: float, *, last: bool = False) -> Verdict:
-    """Judge what was sent in the first `judged_s` judged seconds; before the `last` look the run may still go on."""
+def decides(verdict: Verdict) -> bool:
+    """Tell whether a look ends the run: with PASS or FAIL, or INVALID for a reason that more rows do not mend."""
+    if verdict.outcome is Outcome.INVALID:
+        return any(each.result is Outcome.INVALID and each.name not in MENDED_BY_MORE for each in verdict.criteria)
+    return verdict.outcome is not Outcome.INCONCLUSIVE
+
+
+def look(rows: Rows, policy: GatePolicy, judged_s: float, *, over: bool = False) -> Verdict:
+    """Judge what was sent in the first `judged_s` judged seconds; unless the run is `over`, it may still go on."""
     seen = rows.until(judged_s)
     confidence = confidence_of(policy, rows.plan.duration_s)
-    found = validity(seen, policy, judged_s, last=last)
+    found = validity(seen, policy, judged_s, confidence, over=over)
     parity_found = None
     # Bounds of a worthless measurement would look like knowledge.
     if all(criterion.result is Outcome.PASS for criterion in found):
         parity_found, of_parity = parity(seen, policy, confidence)
-        found += (*errors(seen, policy, confidence), *of_parity, *latencies(seen, policy, judged_s, confidence))
+        shown = (*errors(seen, policy, confidence), *of_parity, *latencies(seen, policy, judged_s, confidence))
+        found += shown or (nothing_to_judge_by(rows),)
     outcome = next((bad for bad in SEVERITY if any(each.result is bad for each in found)), Outcome.PASS)
     verdict = Verdict(
         outcome,
@@ -57,6 +65,12 @@ def look(rows: Rows, policy: GatePolicy, judged_s: float, *, last: bool = False)
         parity=parity_found,
     )
     return replace(verdict, sentence=sentence(verdict))
+
+
+def nothing_to_judge_by(rows: Rows) -> Criterion:
+    """Refuse to let a candidate pass for want of any limit."""
+    others = "" if rows.plan.live is not None else ", or needs a live to compare with"
+    return must_hold("limits to judge by", 0, ">=", 1, f'0 limits could be applied: each is "off"{others}')
 
 
 def confidence_of(policy: GatePolicy, duration_s: float) -> float:
@@ -95,6 +109,4 @@ def praise(verdict: Verdict) -> str:
     within = next((each for each in verdict.criteria if each.layer is Layer.ABSOLUTE), None)
     if within is not None:
         return f"{verdict.candidate} keeps its SLO: {within.reason}{failed}."
-    answered = next((each.measured for each in verdict.criteria if each.layer is Layer.ERRORS), None)
-    told = f" ({percent(answered)})" if answered is not None and not failures else ""
-    return f"{verdict.candidate} meets all {len(verdict.criteria)} criteria{told}{failed}."
+    return f"{verdict.candidate} meets all {len(verdict.criteria)} criteria{failed}."

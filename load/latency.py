@@ -1,12 +1,13 @@
 """How long answers took: the candidate's quantiles beside live's and against the SLO, each with its bounds."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from load.errors import decide
+from load.errors import decide, none_answered
 from load.intervals import Arm, bounds, quantile, resample_blocks, resampled_quantiles
 from load.rows import ROLES, Floats, Rows
 from load.settings import GatePolicy
@@ -14,7 +15,8 @@ from load.verdict import Criterion, Layer, Outcome
 from load.wording import number, surely
 
 SHARES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-TOLERANCE_S = 1e-9
+ROUNDING = 1e-9
+LEAST_ALLOWED_MS = 1e-6  # where no difference at all is allowed: what is divided by
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,14 @@ def latencies(rows: Rows, policy: GatePolicy, judged_s: float, confidence: float
     """Judge the candidate's latency beside live's and against its SLO."""
     measured = quantiles(rows, policy, judged_s)
     if "candidate" not in measured:
-        return ()  # every request failed, which the errors have judged
+        return (none_answered(rows),)
     live, candidate = measured.get("live"), measured["candidate"]
     beside = relative(live, candidate, policy, confidence) if live else ()
     return (*beside, *absolute(live, candidate, policy, confidence))
 
 
 def quantiles(rows: Rows, policy: GatePolicy, judged_s: float) -> dict[str, Measured]:
-    blocks = int(judged_s / policy.block_s + TOLERANCE_S)
+    blocks = blocks_of(judged_s, policy)
     draws = resample_blocks(blocks, policy.bootstrap_resamples, policy.bootstrap_seed)
     measured: dict[str, Measured] = {}
     for role in ROLES:
@@ -48,6 +50,11 @@ def quantiles(rows: Rows, policy: GatePolicy, judged_s: float) -> dict[str, Meas
                 dict(zip(SHARES, resampled, strict=True)),
             )
     return measured
+
+
+def blocks_of(judged_s: float, policy: GatePolicy) -> int:
+    """Return how many whole time blocks there are."""
+    return math.floor(judged_s / policy.block_s + ROUNDING)
 
 
 def arm_of(rows: Rows, role: str, blocks: int, judged_s: float) -> Arm:
@@ -77,7 +84,7 @@ def beside_live(
     must_be_shown: bool,
 ) -> Criterion:
     def allowed(live_ms: Any) -> Any:
-        return np.maximum((max_ratio - 1) * live_ms, policy.ignore_below_ms)
+        return np.maximum((max_ratio - 1) * live_ms, max(policy.ignore_below_ms, LEAST_ALLOWED_MS))
 
     live_ms, candidate_ms = live.point_ms[name], candidate.point_ms[name]
     difference_ms, limit_ms = candidate_ms - live_ms, float(allowed(live_ms))
@@ -137,4 +144,7 @@ def absolute(live: Measured | None, candidate: Measured, policy: GatePolicy, con
 
 
 def compared(difference_ms: float) -> str:
-    return f"{number(abs(difference_ms), 'ms')} {'slower' if difference_ms > 0 else 'faster'}"
+    size = number(abs(difference_ms), "ms")
+    if size == number(0.0, "ms"):
+        return "no slower"
+    return f"{size} {'slower' if difference_ms > 0 else 'faster'}"

@@ -8,16 +8,12 @@ says. Locust's own statistics are rounded, and serve to look on only; what is ju
 Importing locust patches the process (gevent): never import this module elsewhere.
 """
 
-import argparse
-import json
 import logging
 import os
 import random
 import time
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import gevent  # type: ignore[import-untyped]  # it ships no types
 import gevent.ssl  # type: ignore[import-untyped]  # it ships no types
@@ -25,45 +21,31 @@ from gevent.pool import Pool  # type: ignore[import-untyped]  # it ships no type
 from locust import FastHttpUser, events, task
 from locust.env import Environment
 from locust.exception import StopTest, StopUser
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import WorkerRunner
 
+from load.answer import (
+    DEPLOYMENT_HEADER,
+    MODEL_HEADER,
+    REQUEST_ID_HEADER,
+    classify,
+    finish_trailers,
+    header,
+    throttled_ms,
+)
 from load.arrivals import arrivals_s
-from load.payloads import Payload, PayloadsError, read_payloads
-from load.rows import ROLES, TIMEOUT, Row, RunEnd, RunPlan
+from load.locust_options import KEY_VARIABLE, plan_of, rows_path, what_is_wrong
+from load.locust_workers import WORKER_ENDED, end_test
+from load.payloads import Payload, read_payloads
+from load.rows import ROLES, Row, RunEnd
 from load.rows_file import RowsWriter
-from load.stopping import Stop, read_stop
+from load.stopping import Stop, read_stop, write_progress
 from load.tally import Tally
 
-KEY_VARIABLE = "ENDPOINT_KEY"
 CA_VARIABLE = "REQUESTS_CA_BUNDLE"
-DEPLOYMENT_HEADER = "azureml-model-deployment"
-THROTTLED_HEADERS = ("ms-azureml-bandwidth-request-delay-ms", "ms-azureml-bandwidth-response-delay-ms")
 PROGRESS_EVERY_S = 0.5
 STEP_S = 0.25  # how often the end is looked for while the next arrival is far
-OK = 200
-WORKER_DONE = "paired_load_done"
 
 log = logging.getLogger(__name__)
-
-
-@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]  # Locust leaves its hooks untyped
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the plan from the command line, and the key from the environment, where no process list shows it."""
-    group = parser.add_argument_group("paired load")
-    group.add_argument("--scoring-uri", default="", help="The endpoint's scoring URI.")
-    group.add_argument("--live", default="", help="Deployment that serves now; none measures the candidate alone.")
-    group.add_argument("--candidate", default="", help="Deployment that is to serve.")
-    group.add_argument("--payloads", default="", help="The model's golden_requests.json, or a .jsonl of your own.")
-    group.add_argument("--rows", default="rows.csv.gz", help="Where the rows go.")
-    group.add_argument("--progress", default="", help="Where a JSON line goes every half second.")
-    group.add_argument("--stop-file", default="", help="Ends the load when it appears (load/stopping.py).")
-    group.add_argument("--rate-pairs-per-s", type=float, default=10.0, help="Mean arrivals a second.")
-    group.add_argument("--end-rate-pairs-per-s", type=float, default=0.0, help="What the rate changes to; 0: nothing.")
-    group.add_argument("--warmup-s", type=float, default=5.0, help="Seconds not judged.")
-    group.add_argument("--duration-s", type=float, default=60.0, help="Seconds judged.")
-    group.add_argument("--timeout-s", type=float, default=30.0, help="Seconds a request may take.")
-    group.add_argument("--max-in-flight", type=int, default=100, help="Unanswered requests allowed per deployment.")
-    group.add_argument("--seed", type=int, default=1, help="Seed of arrivals, payloads and order.")
 
 
 def verified_tls(cafile: str | None = None) -> gevent.ssl.SSLContext:
@@ -74,87 +56,32 @@ def verified_tls(cafile: str | None = None) -> gevent.ssl.SSLContext:
     return context
 
 
-def classify(status: int, exception: BaseException | None, *, timed_out: bool) -> tuple[int, str]:
-    """Return the status (0 without a whole answer) and the error class of a request that ended so."""
-    if exception is None and status == OK:
-        return status, ""
-    if status not in {0, OK}:
-        return status, f"http_{status}"
-    return 0, TIMEOUT if timed_out else "connection"
-
-
-def what_is_missing(options: Any) -> str | None:
-    """Say what the command line or the environment lacks, and what to do."""
-    if not (options.scoring_uri and options.candidate and options.payloads):
-        return "load: --scoring-uri, --candidate and --payloads are needed; see load/locustfile.py"
-    try:
-        read_payloads(Path(options.payloads))
-    except PayloadsError as error:
-        return str(error)
-    if not os.environ.get(KEY_VARIABLE):
-        return f"load: {KEY_VARIABLE} is not set; export the endpoint's key"
-    return None
-
-
-@events.init.add_listener  # type: ignore[untyped-decorator]  # Locust leaves its hooks untyped
-def refuse_to_start(environment: Environment, **_: Any) -> None:
-    """End at once where the run could not work; in the web UI the form can still supply what is missing."""
-    options: Any = environment.parsed_options
-    if isinstance(environment.runner, MasterRunner):
-        end_with_the_last_worker(environment, environment.runner)
-        return
-    # A worker has its plan from the master, later.
-    missing = None if isinstance(environment.runner, WorkerRunner) else what_is_missing(options)
-    if missing and options.headless:
-        raise SystemExit(missing)
-
-
-def end_with_the_last_worker(environment: Environment, runner: MasterRunner) -> None:
-    """Let a master end when all of its workers have sent their share."""
-    done: set[str] = set()
-
-    def note(msg: Any, **_: Any) -> None:
-        done.add(msg.node_id)
-        options: Any = environment.parsed_options
-        if len(done) >= options.expect_workers:
-            gevent.spawn(runner.quit if options.headless else runner.stop)
-
-    runner.register_message(WORKER_DONE, note)
-
-
 class PairedUser(FastHttpUser):
     """The one user of a process: a dispatcher that keeps the plan's times and waits for no answer."""
 
     insecure = False
     ssl_context_factory = staticmethod(verified_tls)
+    max_redirects = 0  # a redirected POST would become a GET, of another server perhaps
+    begun: ClassVar[bool] = False
 
     def __init__(self, environment: Environment) -> None:
         options: Any = environment.parsed_options
-        missing = what_is_missing(options)
-        if missing:
-            raise StopTest(missing)
+        runner = environment.runner
+        self.worker = runner.worker_index if isinstance(runner, WorkerRunner) else None
+        workers = 1 if self.worker is None else max(1, options.expect_workers)
+        if wrong := what_is_wrong(options, workers):
+            environment.process_exit_code = 1
+            self.tell_master(environment, wrong)
+            raise StopTest(wrong)
         self.host = options.scoring_uri
         self.network_timeout = self.connection_timeout = options.timeout_s
         self.concurrency = 2 * options.max_in_flight
         super().__init__(environment)
+        # A cookie that live sets would be sent to the candidate: both have one address.
+        self.client.client.cookiejar = None
         self.options = options
         self.payloads = read_payloads(Path(options.payloads))
-        runner = environment.runner
-        self.worker = runner.worker_index if isinstance(runner, WorkerRunner) else None
-        self.share = 1.0 if self.worker is None else 1.0 / max(1, options.expect_workers)
-        self.plan = RunPlan(
-            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            live=options.live or None,
-            candidate=options.candidate,
-            rate_pairs_per_s=options.rate_pairs_per_s * self.share,
-            end_rate_pairs_per_s=options.end_rate_pairs_per_s * self.share or None,
-            warmup_s=options.warmup_s,
-            duration_s=options.duration_s,
-            timeout_s=options.timeout_s,
-            max_in_flight=options.max_in_flight,
-            seed=options.seed + (self.worker or 0),
-            generator=f"Locust {version('locust')}",
-        )
+        self.plan = plan_of(options, self.worker, workers)
         self.deployments = {
             role: name for role, name in zip(ROLES, (self.plan.live, self.plan.candidate), strict=True) if name
         }
@@ -174,18 +101,28 @@ class PairedUser(FastHttpUser):
     @task
     def measure(self) -> None:
         """Run the plan once and end the test."""
-        environment = self.environment
+        if PairedUser.begun:
+            # Another user was asked for in the web UI, or in place of a worker that is gone.
+            log.warning("load: one user of a process sends all of its requests; another has nothing to do")
+            raise StopUser
+        PairedUser.begun, failed = True, ""
         try:
             self.run_plan()
-        except Exception:
+        except Exception as error:
             log.exception("load: the run broke off")
-            environment.process_exit_code = 1
-        # Leaving the task would start it anew; quitting from inside the user would kill the user before it has quit.
-        if self.worker is not None:
-            environment.runner.send_message(WORKER_DONE)
+            self.environment.process_exit_code = 1
+            failed = f"load: the run broke off: {error!r}"
+        # Leaving the task would start it anew; ending the test from inside the user would kill the user before.
+        if self.worker is None:
+            gevent.spawn(end_test, self.environment)
         else:
-            gevent.spawn(environment.runner.quit if self.options.headless else environment.runner.stop)
+            self.tell_master(self.environment, failed)
         raise StopUser
+
+    def tell_master(self, environment: Environment, failed: str) -> None:
+        """Let a worker's master know that it has ended, and what kept it from its share, if anything did."""
+        if self.worker is not None and environment.runner is not None:
+            environment.runner.send_message(WORKER_ENDED, failed)
 
     def run_plan(self) -> None:
         with RowsWriter(rows_path(Path(self.options.rows), self.worker), self.plan) as rows:
@@ -249,29 +186,12 @@ class PairedUser(FastHttpUser):
     def ask(self, ticket: int, pair: int, role: str, payload: Payload, due_s: float) -> None:
         """Send one request and write its row."""
         sent_s = self.elapsed_s()
-        ended: dict[str, Any] = {"exception": None, "response": None}
-        try:
-            # Locust's own time-out is one of each read; this one is of the whole answer.
-            with gevent.Timeout(self.plan.timeout_s):
-                self.client.request(
-                    "POST",
-                    self.options.scoring_uri,
-                    name=role,
-                    data=payload.body,
-                    headers=self.headers[role],
-                    context={"ended": ended},
-                    allow_redirects=False,
-                )
-        except gevent.Timeout as timeout:
-            ended["exception"] = timeout
+        response, exception = self.answer(role, payload)
         service_ms = (self.elapsed_s() - sent_s) * 1000
-        response = ended["response"]
-        answered = response.headers if response is not None and response.headers is not None else {}
-        status, error = classify(
-            response.status_code if response is not None else 0,
-            ended["exception"],
-            timed_out=service_ms >= self.plan.timeout_s * 1000,
-        )
+        timed_out = service_ms >= self.plan.timeout_s * 1000
+        status, error = classify(response.status_code if response is not None else 0, exception, timed_out=timed_out)
+        finish_trailers(response)
+        headers = response.headers if response is not None and response.headers is not None else {}
         self.tally.take(
             ticket,
             Row(
@@ -283,14 +203,36 @@ class PairedUser(FastHttpUser):
                 warmup=int(due_s < self.plan.warmup_s),
                 status=status,
                 error=error,
-                answered_by=answered.get(DEPLOYMENT_HEADER, ""),
-                model=answered.get("x-model-version", ""),
+                answered_by=header(headers, DEPLOYMENT_HEADER),
+                model=header(headers, MODEL_HEADER),
                 payload=payload.id,
                 answer="" if error else self.tally.name_of(response.content),
-                throttled_ms=throttled_ms(answered),
-                request_id=answered.get("x-request-id", "") if error else "",
+                throttled_ms=throttled_ms(headers),
+                request_id=header(headers, REQUEST_ID_HEADER) if error else "",
             ),
         )
+
+    def answer(self, role: str, payload: Payload) -> tuple[Any, BaseException | None]:
+        """Return what one request was answered, and what went wrong, be it only that the body broke off."""
+        try:
+            # Locust's own time-out is one of each read; this one is of the whole answer.
+            with (
+                gevent.Timeout(self.plan.timeout_s),
+                self.client.request(
+                    "POST",
+                    self.options.scoring_uri,
+                    name=role,
+                    data=payload.body,  # type: ignore[arg-type]  # bytes will do, its docstring says
+                    headers=self.headers[role],
+                    catch_response=True,
+                ) as response,
+            ):
+                return response, response.request_meta["exception"]
+        except gevent.Timeout as timeout:
+            return None, timeout
+        except Exception as error:  # noqa: BLE001 - whatever cannot be read is no answer, and has its row
+            log.warning("load: %s sent what cannot be read: %r", role, error)
+            return None, error
 
     def elapsed_s(self) -> float:
         return time.perf_counter() - self.started_s
@@ -306,43 +248,14 @@ class PairedUser(FastHttpUser):
             gevent.sleep(PROGRESS_EVERY_S)
 
     def write_progress(self) -> None:
-        if not self.options.progress:
-            return
+        """Store what there is, so that a run that is killed leaves its rows, and say how far it is."""
         self.tally.rows.flush()
-        line = {
-            "elapsed_s": round(self.elapsed_s(), 2),
-            "total_s": self.plan.warmup_s + self.plan.duration_s,
-            "ended_s": round(self.tally.ended_s, 2),
-            "pairs": self.tally.pairs,
-            "errors": self.tally.errors.total(),
-            "live_ended": self.tally.ended["live"],
-            "live_errors": self.tally.errors["live"],
-        }
-        with Path(self.options.progress).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        if self.options.progress:
+            total_s = self.plan.warmup_s + self.plan.duration_s
+            write_progress(Path(self.options.progress), self.tally.progress(self.elapsed_s(), total_s))
 
 
-def rows_path(path: Path, worker: int | None) -> Path:
-    """Return the path of a process's own rows: those of a distributed run's workers are numbered."""
-    if worker is None:
-        return path
-    name = path.name.removesuffix(".csv.gz")
-    return path.with_name(f"{name}.worker-{worker}.csv.gz")
-
-
-def throttled_ms(headers: Any) -> float:
-    """Return how long the endpoint says that it held a request or its answer back."""
-    total_ms = 0.0
-    for name in THROTTLED_HEADERS:
-        try:
-            total_ms += float(headers.get(name, 0))
-        except ValueError:
-            log.warning("load: %s is %r, which is no number", name, headers.get(name))
-    return total_ms
-
-
-@events.request.add_listener  # type: ignore[untyped-decorator]  # Locust leaves its hooks untyped
-def note_end(context: dict[str, Any], response: Any, exception: BaseException | None, **_: Any) -> None:
-    """Hand what Locust saw to the greenlet that asked: only here is a body that broke off told from a whole one."""
-    if "ended" in context:
-        context["ended"].update(response=response, exception=exception)
+@events.test_start.add_listener  # type: ignore[untyped-decorator]  # Locust leaves its hooks untyped
+def begin_anew(**_: Any) -> None:
+    """Let each test that is started send its plan once, and no user that joins it later."""
+    PairedUser.begun = False

@@ -2,37 +2,19 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from load.gate import look
-from load.rows import Observed, Rows
+from load.gate import decides, look
+from load.rows import Observed
 from load.rows_file import read_rows
 from load.settings import GatePolicy, LoadSettings
-from load.stopping import Stop, write_stop
-from load.validity import BLOCKS, SAMPLES
-from load.verdict import Outcome
+from load.stopping import Progress, Stop, write_stop
 from load.wording import percent
 
-MENDED_BY_MORE = frozenset({SAMPLES, BLOCKS})
+__all__ = ["LEAST_FAILURES", "LiveGuard", "Looker", "Progress"]
+
 LEAST_FAILURES = 10  # of live, before anything is made of them
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: pairs sent, and requests failed or dropped; total_s leaves out the wait for last answers.
-
-    All that was due until `ended_s` has been written. `live_ended` counts live's requests that have ended, or were
-    dropped, `live_errors` those of them that failed.
-    """
-
-    elapsed_s: float
-    total_s: float
-    ended_s: float
-    pairs: int
-    errors: int
-    live_ended: int = 0
-    live_errors: int = 0
 
 
 class Looker:
@@ -62,7 +44,7 @@ class Looker:
             judged_s = self.looks_s.pop(0)
             self.look_at_traffic()
             rows = replace(read_rows(self.rows_path), observed=tuple(self.observed))
-            if decided(rows, self.policy, judged_s):
+            if decides(look(rows, self.policy, judged_s)):
                 write_stop(self.stop_path, Stop(judged_s))
                 self.looks_s.clear()
 
@@ -70,15 +52,6 @@ class Looker:
         """Take note of the endpoint's traffic."""
         if self.observe is not None:
             self.observed.append(Observed(self.elapsed_s, self.observe()))
-
-
-def decided(rows: Rows, policy: GatePolicy, judged_s: float) -> bool:
-    """Whether a look says PASS or FAIL, or INVALID for a reason that more rows do not mend."""
-    verdict = look(rows, policy, judged_s)
-    if verdict.outcome is Outcome.INVALID:
-        broken = {each.name for each in verdict.criteria if each.result is Outcome.INVALID}
-        return bool(broken - MENDED_BY_MORE)
-    return verdict.outcome is not Outcome.INCONCLUSIVE
 
 
 class LiveGuard:
@@ -99,9 +72,10 @@ class LiveGuard:
             self.window.popleft()
         ended = progress.live_ended - self.window[0].live_ended
         failed = progress.live_errors - self.window[0].live_errors
-        if failed >= LEAST_FAILURES and failed > allowed * ended and not self.stop_path.exists():
+        if failed >= LEAST_FAILURES and failed > allowed * ended:
             why = (
                 f"live failed {failed} of {ended} requests within {self.settings.live_window_s:g} s "
                 f"({percent(failed / ended)}, the load ends beyond {percent(allowed)} to spare its users)"
             )
-            write_stop(self.stop_path, Stop(max(0.0, progress.elapsed_s - self.settings.warmup_s), why))
+            judged_s = max(0.0, progress.elapsed_s - self.settings.warmup_s)
+            write_stop(self.stop_path, Stop(judged_s, why))

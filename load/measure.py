@@ -1,6 +1,5 @@
 """Measure live and candidate: a plan in, a rows file out, with Locust in a process of its own."""
 
-import json
 import math
 import os
 import shutil
@@ -8,13 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from load.looking import LiveGuard, Looker, Progress
+from load.looking import LiveGuard, Looker
 from load.rows_file import RowsError, append_observed, read_rows
 from load.settings import GatePolicy, LoadSettings
+from load.stopping import Progress, ProgressReader
 
 KEY_VARIABLE = "ENDPOINT_KEY"
 POLL_S = 0.25
@@ -40,7 +41,10 @@ class LoadPlan:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A run that came to its end, warm-up included; cpu_ratio is the generator's share of one core."""
+    """A run that came to its end, warm-up included; cpu_ratio is the generator's share of one core.
+
+    `broken_off` says why it was ended for the sake of live's users, empty where it was not.
+    """
 
     rows_path: Path
     pairs: int
@@ -48,6 +52,7 @@ class Measurement:
     errors: int
     elapsed_s: float
     cpu_ratio: float
+    broken_off: str = ""
 
 
 def measure(
@@ -76,7 +81,7 @@ def measure(
         with files.output.open("wb") as output:
             process = subprocess.Popen(
                 locust_command(plan, files),
-                env=os.environ | {KEY_VARIABLE: key, "PYTHONPATH": python_path()},
+                env=environment_of(key),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -89,10 +94,10 @@ def measure(
                 stop(process)
                 if files.rows.exists():
                     append_observed(files.rows, looker.observed)
-                    rows_path.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.move(files.rows, rows_path)
+                    take_place(files.rows, rows_path)
         tail = "\n".join(files.output.read_text(errors="replace").splitlines()[-TAIL_LINES:]).replace(key, "***")
-        if process.returncode != 0:
+        # What lies in the rows' place where this run has written none are the rows of another run.
+        if process.returncode != 0 or not files.rows.exists():
             raise LoadError(f"load: Locust ended with code {process.returncode}; its last lines:\n{tail}")
         return summarise(rows_path, tail)
 
@@ -151,9 +156,12 @@ def locust_command(plan: LoadPlan, files: Files) -> list[str]:
     return command + [f"--{name}={value}" for name, value in options.items()]
 
 
-def python_path() -> str:
+def environment_of(key: str) -> dict[str, str]:
+    """Return Locust's environment, without settings for other runs of Locust that somebody has exported."""
     above = str(Path(__file__).resolve().parent.parent)
-    return os.pathsep.join(filter(None, (above, os.environ.get("PYTHONPATH", ""))))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    python_path = os.pathsep.join(filter(None, (above, os.environ.get("PYTHONPATH", ""))))
+    return {**kept, KEY_VARIABLE: key, "PYTHONPATH": python_path}
 
 
 def follow(
@@ -165,7 +173,7 @@ def follow(
     """Pass progress on until Locust ends; raises LoadError if it does not end when it should have."""
     allowed_s = START_S + settings.warmup_s + settings.duration_s + settings.timeout_s + STOP_S
     deadline_s = time.monotonic() + allowed_s
-    with progress_path.open(encoding="utf-8") as file:
+    with closing(ProgressReader(progress_path)) as lines:
         ended = False
         while not ended:
             try:
@@ -176,9 +184,9 @@ def follow(
                     raise LoadError(
                         f"load: Locust has not ended after {allowed_s:.0f} s; look at the machine"
                     ) from None
-            for line in file.read().splitlines():
+            for progress in lines.read():
                 for listener in listeners:
-                    listener(Progress(**json.loads(line)))
+                    listener(progress)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -189,6 +197,14 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def take_place(written: Path, path: Path) -> None:
+    """Put a file in its place in one step, though it comes from another disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    shutil.copyfile(written, beside)
+    beside.replace(path)
 
 
 def summarise(rows_path: Path, tail: str) -> Measurement:
@@ -205,4 +221,5 @@ def summarise(rows_path: Path, tail: str) -> Measurement:
         errors=int((rows.error != "").sum()),
         elapsed_s=rows.end.elapsed_s,
         cpu_ratio=rows.end.cpu_ratio,
+        broken_off=rows.end.broken_off,
     )

@@ -2,19 +2,19 @@
 
 import json
 import re
-import unicodedata
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from load.report_data import ContainerLog, LogEvent
+from load.report_text import readable, redacted, short_and_shown, shortened
 
 NORMAL = "Normal"
 QUOTED_CHARACTERS = 400  # a sentence quotes no more than this of a line
+LINES_OF_A_KEY = 100  # before the ones that are shown, in which a private key may have begun
+LOOKED_AT = 4  # times what is shown, of lines too long to go through
 FEWEST_QUOTED = 8  # fewer characters than this stand in a sentence by chance
 TIME_OF_DAY = re.compile(r"\d\d:\d\d:\d\d")
-TERMINAL_CODES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
-# Controls, and what turns the direction of text around or cannot be seen at all.
-UNSEEN = {"Cc", "Cf", "Cs"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def happenings(logs: Sequence[ContainerLog], message_characters: int) -> tuple[H
         Happening(
             when=times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}",
             name=readable(name),
-            message=shortened(readable(message), message_characters),
+            message=short_and_shown(message, message_characters),
             warning=kind != NORMAL,
             times=len(times),
         )
@@ -101,7 +101,7 @@ def last_lines(log: ContainerLog, room: Room, most_bytes: int) -> tuple[tuple[st
     """Return the last lines that there is room for, and how many bytes they take."""
     found: list[str] = []
     used = 0
-    for line in reversed(lines_of(log)[-room.lines :]):
+    for line in reversed(without_keys(lines_of(log), room)):
         shown = shortened(readable(line), room.line_characters)
         size = len(shown.encode()) + 1
         if used + size > most_bytes:
@@ -109,6 +109,20 @@ def last_lines(log: ContainerLog, room: Room, most_bytes: int) -> tuple[tuple[st
         found.append(shown)
         used += size
     return tuple(found[::-1]), used
+
+
+def without_keys(lines: Sequence[str], room: Room) -> list[str]:
+    """Return the last lines, as many as may be shown, redacted together: a private key begins lines before its end."""
+    if not lines:
+        return []
+    taken: deque[str] = deque()
+    left = LOOKED_AT * room.total_bytes
+    for line in reversed(lines[-room.lines - LINES_OF_A_KEY :]):
+        taken.appendleft(shortened(line, LOOKED_AT * room.line_characters))
+        left -= len(taken[0])
+        if left < 0:
+            break
+    return redacted("\n".join(taken)).split("\n")[-room.lines :]
 
 
 def place_of_reason(logs: Sequence[ContainerLog], sentence: str) -> tuple[int, int | None]:
@@ -153,19 +167,3 @@ def time_of_day(at: str) -> str:
     """Return the time of day, which is written alike in all that the platform has written times as."""
     found = TIME_OF_DAY.search(at)
     return found.group() if found else readable(at)
-
-
-def readable(text: str) -> str:
-    """Return text without a terminal's codes, with a mark in place of each character that could not be seen."""
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}" if character != "\t" and unicodedata.category(character) in UNSEEN else character
-        for character in TERMINAL_CODES.sub("", text)
-    )
-
-
-def shortened(text: str, most: int) -> str:
-    """Return at most so many characters: the beginning, and the end, where a traceback has its reason."""
-    if len(text) <= most:
-        return text
-    end = most // 2
-    return f"{text[: most - end - 3]} … {text[-end:]}"

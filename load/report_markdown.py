@@ -1,43 +1,52 @@
 """The Markdown twin of the report, for a job summary or a terminal."""
 
-import re
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
+from load.charts import Latencies, judged_latencies
+from load.charts_percentiles import percentile_name, told_percentiles
 from load.intervals import quantile
-from load.report_data import ContainerLog, ReleaseReport
+from load.report_data import ContainerLog, JournalEntry, ReleaseReport, SmokeCheck
+from load.report_facts import facts_of
 from load.report_logs import Room, Tail, happenings, status_of, tails
+from load.report_markup import MOST_CELL_CHARACTERS, fenced, link, plain, prose, table, table_of
+from load.report_method import method_of
+from load.report_text import writable
 from load.report_wording import (
+    SIGNS,
     alone_sentence,
     day_and_time,
+    judged_s_of,
     parity_facts,
     parity_sentence,
     past_releases,
     short,
-    writable,
+    tone,
 )
-from load.rows import ROLES, Rows
 from load.verdict import Layer, Verdict
 from load.wording import MARKS, change, clock, limit, number, share_of_traffic
 
-ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "`": "&#96;", "@": "&#64;"}
 MOST_BYTES = 60_000  # GitHub takes 65,536 characters of a comment, and 1 MiB of a job summary
 LOG_ROOM = Room(lines=40, line_characters=400, total_bytes=24_000)
+COLOURS = {"live": ("#7f8a9c", "grey"), "candidate": ("#7c5cff", "violet")}  # seen on white and on black
 MOST_EVENTS = 10
+MOST_ENTRIES = 60
+MOST_WRONG = 20
+MOST_NAME_CHARACTERS = 100
 MOST_SENTENCE_CHARACTERS = 2000
-PERCENTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
-BACKTICKS = re.compile("`+")
 
 
 def render_markdown(report: ReleaseReport) -> str:
     """Return the report for GitHub's job summary, as long as one may be: everything untrusted escaped or fenced."""
+    outcome, endpoint = (plain(text, MOST_NAME_CHARACTERS) for text in (report.outcome, report.endpoint))
     head = [
-        f"## {'✅' if report.good else '⛔'} {plain(report.outcome)} · {plain(report.endpoint)}",
-        f"**{plain(report.sentence[:MOST_SENTENCE_CHARACTERS])}**",
+        f"## {SIGNS[tone(report)]} {outcome} · {endpoint}",
+        f"**{prose(report.sentence, MOST_SENTENCE_CHARACTERS)}**",
     ]
     alone = alone_sentence(report)
     if alone is not None:
-        head.append(plain(alone))
-    head.append(f"Next: {plain(report.next_action[:MOST_SENTENCE_CHARACTERS])}")
+        head.append(plain(alone, MOST_SENTENCE_CHARACTERS))
+    head.append(f"Next: {prose(report.next_action, MOST_SENTENCE_CHARACTERS)}")
     return writable("\n\n".join(fitted(head, sections(report))) + "\n")
 
 
@@ -48,23 +57,14 @@ def sections(report: ReleaseReport) -> list[tuple[str, str]]:
         found.append(("Why it did not start", start(report.logs, report.sentence)))
     found += measured(report)
     if report.smoke:
-        header = ("request", "expected", "answered", "result")
-        checks = ((each.request_id, each.expected, each.answered, each.mismatch or "right") for each in report.smoke)
-        found.append(("Golden requests", table(header, checks)))
+        found.append(("Golden requests", golden(report.smoke)))
     if report.journal:
-        header = ("at (UTC)", "event", "traffic", "seen in the answers")
-        entries = (
-            (clock(entry.at), entry.event, share_of_traffic(entry.traffic) or "none", MARKS[entry.verified])
-            for entry in report.journal
-        )
-        found.append(("What happened", table(header, entries)))
+        found.append(("Who had the traffic, and when", journal(report.journal)))
     if report.history:
         found.append(("Releases before this one", history_table(report)))
-    if report.facts:
-        found.append(("Environment", table(("", ""), report.facts.items())))
-    if report.replay_command:
-        command = report.replay_command.replace("`", "")
-        found.append(("Judge the same rows again", f"```sh\n{command}\n```"))
+    if facts := facts_of(report):
+        found.append(("Environment", environment(facts)))
+    found.append(("How this was decided", method(report)))
     return found
 
 
@@ -75,8 +75,9 @@ def measured(report: ReleaseReport) -> list[tuple[str, str]]:
         found.append(("What the gate looked at", criteria_table(verdict)))
         if verdict.errors:
             found.append(("What failed", errors_table(verdict)))
-    if report.rows is not None and report.rows.latency_known.any():
-        found.append(("How long requests took", latency_section(report.rows)))
+    latencies = judged_latencies(report.rows, judged_s_of(report)) if report.rows is not None else {}
+    if latencies:
+        found.append(("How long requests took", latency_section(latencies)))
     if verdict is not None and verdict.parity is not None:
         found.append(("Answers beside live's", parity_section(verdict)))
     return found
@@ -114,82 +115,12 @@ def start(logs: Sequence[ContainerLog], sentence: str) -> str:
             times = f" ({each.times} times)" if each.times > 1 else ""
             lines.append(f"- {plain(each.when)} **{name}**: {plain(each.message)}{times}")
         parts.append("\n".join(lines))
-    for tail in tails(logs, sentence, LOG_ROOM):
-        parts.append(f"**{plain(tail.container)}**, {tail.extent}{':' if tail.lines else ''}")
-        if tail.lines:
-            parts.append(fenced(tail))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *map(told, tails(logs, sentence, LOG_ROOM))])
 
 
-def fenced(tail: Tail) -> str:
-    """Return the lines between fences that none of them can end: a fence is ended by no fewer backticks than it has."""
-    content = "\n".join(tail.lines)
-    fence = "`" * max(3, 1 + max(map(len, BACKTICKS.findall(content)), default=0))
-    return f"{fence}text\n{content}\n{fence}"
-
-
-def errors_table(verdict: Verdict) -> str:
-    """Return the kinds of failure with their counts."""
-    both = verdict.live is not None
-    return table(
-        ("kind", "what it means", *(("live",) if both else ()), "candidate", "request ids"),
-        (
-            (
-                each.name,
-                each.meaning,
-                *((str(each.live),) if both else ()),
-                str(each.candidate),
-                ", ".join(each.request_ids),
-            )
-            for each in verdict.errors
-        ),
-    )
-
-
-def parity_section(verdict: Verdict) -> str:
-    """Return how the answers compare, and the payloads that differ most."""
-    parts = [f"{plain(parity_sentence(verdict))}."]
-    if verdict.parity is not None and verdict.parity.worst:
-        rows = ((each.payload, each.live, each.candidate) for each in verdict.parity.worst)
-        parts.append(table(("payload", "live", "candidate"), rows))
-    parts.append(table(("", ""), parity_facts(verdict).items()))
-    return "\n\n".join(parts)
-
-
-def latency_section(rows: Rows) -> str:
-    """Return percentiles as a chart that GitHub draws, and the table behind it."""
-    roles = [role for role in ROLES if len(rows.of(role))]
-    latency_ms = {role: rows.of(role).where(rows.of(role).latency_known).latency_ms for role in roles}
-    latency_ms = {role: values for role, values in latency_ms.items() if len(values)}
-    names = [f"p{share * 100:g}" for share in PERCENTILES]
-    values = {role: [quantile(found, share) for share in PERCENTILES] for role, found in latency_ms.items()}
-    lines = "\n".join(f"    line [{', '.join(f'{value:.1f}' for value in each)}]" for each in values.values())
-    most = max((value for each in values.values() for value in each), default=1.0)
-    chart = (
-        f'```mermaid\nxychart-beta\n    title "Latency in ms: {", then ".join(values)}"\n'
-        f'    x-axis [{", ".join(names)}]\n    y-axis "ms" 0 --> {most * 1.1:.0f}\n{lines}\n```'
-    )
-    cells = ((name, *(number(each[index], "ms") for each in values.values())) for index, name in enumerate(names))
-    return f"{chart}\n\n{table(('percentile', *values), cells)}"
-
-
-def history_table(report: ReleaseReport) -> str:
-    """Return the releases before this one, newest first."""
-    return table(
-        ("finished (UTC)", "release", "outcome", "deployment", "model", "image", "commit"),
-        (
-            (
-                day_and_time(each.finished_at),
-                each.release_id,
-                each.outcome,
-                each.deployment,
-                each.model_version,
-                short(each.image),
-                short(each.commit),
-            )
-            for each in past_releases(report)
-        ),
-    )
+def told(tail: Tail) -> str:
+    heading = f"**{plain(tail.container)}**, {tail.extent}"
+    return f"{heading}:\n\n{fenced('text', tail.lines)}" if tail.lines else heading
 
 
 def criteria_table(verdict: Verdict) -> str:
@@ -213,16 +144,116 @@ def criteria_table(verdict: Verdict) -> str:
     )
 
 
-def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [header, tuple("---" for _ in header), *(tuple(plain(cell) for cell in row) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def errors_table(verdict: Verdict) -> str:
+    """Return the kinds of failure with their counts."""
+    both = verdict.live is not None
+    return table(
+        ("kind", "what it means", *(("live",) if both else ()), "candidate", "request ids of the candidate"),
+        (
+            (
+                each.name,
+                each.meaning,
+                *((str(each.live),) if both else ()),
+                str(each.candidate),
+                ", ".join(each.request_ids),
+            )
+            for each in verdict.errors
+        ),
+    )
 
 
-def plain(text: str) -> str:
-    """Return text that Markdown and HTML show as it is, on one line."""
-    for character in "\\*_[]!#":
-        text = text.replace(character, f"\\{character}")
-    # After the backslashes, which would break the entities.
-    for character, entity in ENTITIES.items():
-        text = text.replace(character, entity)
-    return " ".join(text.split())
+def latency_section(latencies: Latencies) -> str:
+    """Return percentiles as a chart that GitHub draws, and the table behind it; nothing from outside is in either."""
+    shares = told_percentiles(latencies)
+    values = {role: [quantile(found, share) for share in shares] for role, found in latencies.items()}
+    names = ", ".join(f'"{percentile_name(share)}"' for share in shares)
+    lines = [f"    line [{', '.join(f'{value:.1f}' for value in each)}]" for each in values.values()]
+    colours = ", ".join(COLOURS[role][0] for role in values)
+    told = " and ".join(f"{role} ({COLOURS[role][1]})" for role in values)
+    chart = [
+        f'%%{{init: {{"themeVariables": {{"xyChart": {{"plotColorPalette": "{colours}"}}}}}}}}%%',
+        "xychart-beta",
+        f'    title "Latency in ms of {told}"',
+        f"    x-axis [{names}]",
+        f'    y-axis "ms" 0 --> {math.ceil(1.1 * max(max(each) for each in values.values()))}',
+        *lines,
+    ]
+    cells = (
+        (percentile_name(share), *(number(each[index], "ms") for each in values.values()))
+        for index, share in enumerate(shares)
+    )
+    return f"{fenced('mermaid', chart)}\n\n{table(('percentile', *values), cells)}"
+
+
+def parity_section(verdict: Verdict) -> str:
+    """Return how the answers compare, and the payloads that differ most."""
+    parts = [f"{plain(parity_sentence(verdict))}."]
+    if verdict.parity is not None and verdict.parity.worst:
+        rows = ((each.payload, each.live, each.candidate) for each in verdict.parity.worst)
+        parts.append(table(("payload", "live", "candidate"), rows))
+    parts.append(table(("", ""), parity_facts(verdict).items()))
+    return "\n\n".join(parts)
+
+
+def golden(checks: Sequence[SmokeCheck]) -> str:
+    """Return the wrong answers as a table, and who was answered right by name."""
+    wrong, right = [each for each in checks if each.mismatch], [each for each in checks if not each.mismatch]
+    parts = []
+    if wrong:
+        rows = ((each.request_id, each.expected, each.answered, each.mismatch or "") for each in wrong[:MOST_WRONG])
+        parts.append(table(("request", "expected", "answered", "what is wrong"), rows))
+    if len(wrong) > MOST_WRONG:
+        parts.append(f"{len(wrong) - MOST_WRONG} more wrong ones are in the page.")
+    if right:
+        names = ", ".join(each.request_id for each in right)
+        parts.append(f"Answered right: {plain(names, MOST_SENTENCE_CHARACTERS)}.")
+    return "\n\n".join(parts)
+
+
+def journal(entries: Sequence[JournalEntry]) -> str:
+    """Return the latest entries as a table."""
+    rows = (
+        (clock(entry.at), entry.event, share_of_traffic(entry.traffic) or "none", MARKS[entry.verified])
+        for entry in entries[-MOST_ENTRIES:]
+    )
+    earlier = len(entries) - MOST_ENTRIES
+    told_before = f"{earlier} earlier ones are in the page.\n\n" if earlier > 0 else ""
+    return told_before + table(("at (UTC)", "event", "traffic after it", "seen in the answers"), rows)
+
+
+def history_table(report: ReleaseReport) -> str:
+    """Return the releases before this one, newest first."""
+    return table(
+        ("finished (UTC)", "release", "outcome", "deployment", "model", "image", "commit"),
+        (
+            (
+                day_and_time(each.finished_at),
+                each.release_id,
+                each.outcome,
+                each.deployment,
+                each.model_version,
+                short(each.image),
+                short(each.commit),
+            )
+            for each in past_releases(report)
+        ),
+    )
+
+
+def environment(facts: Mapping[str, str]) -> str:
+    """Return the facts as a table, those that are web addresses as links."""
+    return table_of(
+        ("", ""),
+        (
+            (plain(label, MOST_CELL_CHARACTERS), link(value, value, MOST_CELL_CHARACTERS))
+            for label, value in facts.items()
+        ),
+    )
+
+
+def method(report: ReleaseReport) -> str:
+    """Return how it was decided, and what judges the same rows again."""
+    parts = [plain(paragraph, MOST_SENTENCE_CHARACTERS) for paragraph in method_of(report)]
+    if report.replay_command:
+        parts.append(f"The same rows give the same verdict:\n\n{fenced('sh', [report.replay_command])}")
+    return "\n\n".join(parts)

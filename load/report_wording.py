@@ -4,11 +4,25 @@ import re
 from datetime import UTC, datetime
 
 from load.report_data import PastRelease, ReleaseReport
-from load.verdict import Layer, Verdict
+from load.verdict import Layer, Outcome, Verdict
 
 MOST_PAST_RELEASES = 10
 DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 COMMIT = re.compile(r"([0-9a-f]{12})[0-9a-f]{28,52}")
+SIGNS = {"good": "✅", "bad": "⛔", "unsure": "⚠️"}
+
+
+def tone(report: ReleaseReport) -> str:
+    """Return `good`, `bad` for what was shown to be bad, or `unsure` where nothing was shown."""
+    if report.good:
+        return "good"
+    outcome = report.verdict.outcome if report.verdict else Outcome.FAIL
+    return "unsure" if outcome in {Outcome.INCONCLUSIVE, Outcome.INVALID} else "bad"
+
+
+def live_of(report: ReleaseReport) -> str | None:
+    """Return the name of the deployment that had the traffic; None where nobody had."""
+    return report.live or (report.verdict.live if report.verdict else None)
 
 
 def candidate_of(report: ReleaseReport) -> str:
@@ -33,25 +47,31 @@ def parity_sentence(verdict: Verdict) -> str:
     found = verdict.parity
     if found is None:
         return ""
-    models = "the same model version" if found.same_model else "another model version, or one that names none"
     if not found.unlike:
-        return f"All {found.compared} payloads were answered as live answers them ({models})"
-    return f"{found.unlike} of {found.compared} payloads were answered unlike live ({models})"
+        return f"All {found.compared} payloads were answered as live answers them"
+    were = "was" if found.unlike == 1 else "were"
+    models = "though both name one model version" if found.same_model else "as another model version may"
+    return f"{found.unlike} of {found.compared} payloads {were} answered unlike live, {models}"
 
 
 def parity_facts(verdict: Verdict) -> dict[str, str]:
-    """Return what else is known of the answers; what was not computed is said to be so, with the reason."""
+    """Return what else is known of the answers; what was not computed is said to be so."""
     found = verdict.parity
     if found is None:
         return {}
-    few = f"not computed: {found.values} predictions are too few, or labels"
-    return {
+    facts = {
         "predictions compared": str(found.values),
         "live gives one answer to each payload": "yes" if found.steady else "no, so unlike answers decide nothing",
-        "shift of the mean": few if found.mean_shift is None else f"{found.mean_shift:+.4g}",
-        "Kolmogorov-Smirnov distance": few if found.ks_distance is None else f"{found.ks_distance:.3f}",
-        "population stability index": few if found.psi is None else f"{found.psi:.3f}",
     }
+    if found.mean_shift is not None:
+        facts["shift of the mean"] = f"{found.mean_shift:+.4g}"
+    if found.ks_distance is not None:
+        facts["Kolmogorov-Smirnov distance"] = f"{found.ks_distance:.3f}"
+    if found.psi is not None:
+        facts["population stability index"] = f"{found.psi:.3f}"
+    else:
+        facts["distributions"] = "not compared: the predictions are too few, or labels"
+    return facts
 
 
 def past_releases(report: ReleaseReport) -> list[PastRelease]:
@@ -70,6 +90,16 @@ def day_and_time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def writable(text: str) -> str:
-    """Return text that UTF-8 can write: half a character, as a cut log may hold, must not cost the report."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+def in_words(at: datetime) -> str:
+    """Return the minute in UTC as a person would write it."""
+    in_utc = at.astimezone(UTC)
+    return f"{in_utc.day} {in_utc:%B %Y, %H:%M} UTC"
+
+
+def judged_s_of(report: ReleaseReport) -> float:
+    """Return how many seconds after the warm-up are judged; what was sent later is in the rows, and in no number."""
+    if report.verdict is not None:
+        return report.verdict.judged_s
+    if report.rows is None:
+        return 0.0
+    return report.rows.end.judged_s if report.rows.end is not None else report.rows.plan.duration_s

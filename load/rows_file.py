@@ -26,9 +26,10 @@ fields}`; a file without it is of a run that was cut off.
 import csv
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
@@ -112,9 +113,12 @@ class Reading:
 
     def read(self, lines: Iterator[str]) -> None:
         """Take over all lines."""
-        self.plan = RunPlan(**json.loads(next(lines).removeprefix("# ")))
-        if tuple(next(lines).strip().split(",")) != COLUMNS or self.plan.schema != SCHEMA:
-            raise RowsError(f"rows: {self.path} has another schema ({self.plan.schema} vs {SCHEMA}); measure again")
+        said = json.loads(next(lines).removeprefix("# "))
+        if said["schema"] != SCHEMA:
+            raise RowsError(f"rows: {self.path} has the schema {said['schema']}, not {SCHEMA}; measure again")
+        self.plan = RunPlan(**said)
+        if (columns := tuple(next(lines).strip().split(","))) != COLUMNS:
+            raise RowsError(f"rows: {self.path} has the columns {', '.join(columns)}; measure again")
         for line in lines:
             if line.startswith("# "):
                 self.take(json.loads(line.removeprefix("# ")))
@@ -138,7 +142,7 @@ def read_rows(path: Path) -> Rows:
         # A run that was killed, or goes on, leaves a gzip stream without its end: what it holds is a run cut off.
         with suppress(EOFError), gzip.open(path, "rt", encoding="utf-8", newline="") as file:
             reading.read(file)
-    except (OSError, ValueError, TypeError, KeyError, StopIteration) as error:
+    except (OSError, zlib.error, csv.Error, ValueError, TypeError, KeyError, StopIteration) as error:
         raise RowsError(f"rows: {path} cannot be read ({error!r}); measure again") from error
     if reading.plan is None:
         raise RowsError(f"rows: {path} is empty; measure again")
@@ -146,72 +150,22 @@ def read_rows(path: Path) -> Rows:
 
 
 def append_observed(path: Path, observed: Sequence[Observed]) -> None:
-    """Add what was seen of the endpoint to a file that is complete, or was cut off (which it then stays)."""
-    try:
-        read_to_the_end(path)
-    except EOFError:
+    """Add what was seen of the endpoint to a complete file; one that was cut off stays as it is."""
+    if not is_complete(path):
         return
     with gzip.open(path, "ab") as file:
         for seen in observed:
             file.write(f"# {json.dumps(asdict(seen))}\n".encode())
 
 
-def read_to_the_end(path: Path) -> None:
-    with gzip.open(path, "rb") as file:
-        while file.read(1 << 20):
-            pass
-
-
-def merge(parts: Sequence[Path], path: Path) -> Rows:
-    """Make one file of those that the workers of a distributed run have written; raises RowsError.
-
-    Arrivals are numbered anew; the rate is that of all, the share of a core that of the busiest.
-    """
-    if not parts:
-        raise RowsError("rows: there is nothing to merge; name the files that the workers wrote")
-    read = [read_rows(part) for part in parts]
-    refuse_other_runs(parts, read)
-    plan = read[0].plan
-    ends_per_s = [rows.plan.end_rate_pairs_per_s for rows in read]
-    together = replace(
-        plan,
-        rate_pairs_per_s=sum(rows.plan.rate_pairs_per_s for rows in read),
-        end_rate_pairs_per_s=sum(filter(None, ends_per_s)) if all(ends_per_s) else None,
-    )
-    with RowsWriter(path, together) as writer:
-        ends = [write_part(writer, rows, number, len(read)) for number, rows in enumerate(read)]
-        if all(ends):
-            done = [end for end in ends if end is not None]
-            writer.end(
-                RunEnd(
-                    pairs=sum(end.pairs for end in done),
-                    elapsed_s=max(end.elapsed_s for end in done),
-                    judged_s=min(end.judged_s for end in done),
-                    cpu_ratio=max(end.cpu_ratio for end in done),
-                )
-            )
-    return read_rows(path)
-
-
-def refuse_other_runs(parts: Sequence[Path], read: Sequence[Rows]) -> None:
-    """Raise RowsError where files are of different runs: other deployments, or other times."""
-    kept = ("live", "candidate", "warmup_s", "duration_s", "timeout_s")
-    first = {name: getattr(read[0].plan, name) for name in kept}
-    for path, rows in zip(parts, read, strict=True):
-        other = {name: getattr(rows.plan, name) for name in kept}
-        if other != first:
-            raise RowsError(
-                f"rows: {path} is of another run ({other}) than {parts[0]} ({first}); merge one run's files"
-            )
-
-
-def write_part(writer: RowsWriter, rows: Rows, number: int, of: int) -> RunEnd | None:
-    """Append one worker's rows, its arrivals numbered so that no other worker's number is one of them."""
-    for name, body in rows.answers.items():
-        writer.answer(name, body)
-    for seen in rows.observed:
-        writer.observe(seen)
-    for index in range(len(rows)):
-        values = {name: getattr(rows, name)[index].item() for name in COLUMNS}
-        writer.write(Row(**{**values, "pair": values["pair"] * of + number, "warmup": int(values["warmup"])}))
-    return rows.end
+def is_complete(path: Path) -> bool:
+    """Say whether the compressed stream came to its end; behind one that did not, nothing could be read."""
+    if path.stat().st_size == 0:
+        return False
+    try:
+        with gzip.open(path, "rb") as file:
+            while file.read(1 << 20):
+                pass
+    except (EOFError, OSError, zlib.error):
+        return False
+    return True

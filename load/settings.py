@@ -10,13 +10,20 @@ OFF = "off"  # TOML has no null: so a limit that is not wanted is written
 TOLERANCE_S = 1e-9
 
 
-Limit = Annotated[float | None, BeforeValidator(lambda value: None if value == OFF else value)]
+def limit_of(value: object) -> object:
+    """Return what a limit is set to; raises ValueError for a truth value, which pydantic would take for 1 or 0."""
+    if isinstance(value, bool):
+        raise ValueError(f'{str(value).lower()} is no limit; write a number, or "{OFF}"')  # noqa: TRY004 - pydantic's
+    return None if value == OFF else value
+
+
+Limit = Annotated[float | None, BeforeValidator(limit_of)]
 
 
 class LoadSettings(BaseModel):
     """How live and candidate are asked: [load]."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rate_pairs_per_s: float = Field(
         10.0,
@@ -61,7 +68,7 @@ class LoadSettings(BaseModel):
 class GatePolicy(BaseModel):
     """What the candidate must show: [gate]. Every limit may be "off"."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     slo_p50_ms: Limit = Field(None, gt=0, description="Milliseconds that half of the answers must take at most.")
     slo_p95_ms: Limit = Field(300.0, gt=0, description="Milliseconds that 95 % of the answers must take at most.")
@@ -122,8 +129,16 @@ class GatePolicy(BaseModel):
         gt=0,
         description="Population stability index of a new model's predictions against live's, over ten bins.",
     )
+    max_ks_distance: Limit = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Kolmogorov and Smirnov's distance (0 to 1) of a new model's predictions from live's.",
+    )
     min_parity_values: int = Field(
-        1000, ge=100, description="Distinct predictions below which no distribution is compared: the index is noise."
+        1000,
+        ge=100,
+        description="Distinct predictions of live below which no distribution is compared: the rest is noise.",
     )
     min_samples: int = Field(1000, ge=100, description="Judged requests per deployment below which nothing is judged.")
     min_blocks: int = Field(8, ge=5, description="Time blocks below which no bound can be trusted.")
@@ -175,7 +190,19 @@ def read_gate_policy(path: Path, profile: str | None = None) -> GatePolicy:
     return GatePolicy.model_validate(read_table(path, "gate", profile))
 
 
-def read_table(path: Path, name: str, profile: str | None) -> dict[str, Any]:
-    document = tomllib.loads(path.read_text(encoding="utf-8"))
-    over = document["profiles"][profile].get(name, {}) if profile else {}
-    return {**document.get(name, {}), **over}
+def read_table(path: Path, name: str, profile: str | None) -> Any:
+    """Return the table with the profile's laid over it, or what stands in its place, for pydantic to refuse."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise tomllib.TOMLDecodeError(f"it is no UTF-8: {error}") from error
+    table = document.get(name, {})
+    if profile is None:
+        return table
+    profiles = document.get("profiles", {})
+    if profile not in profiles:
+        raise KeyError(profile)
+    over = profiles[profile].get(name, {})
+    if isinstance(table, dict) and isinstance(over, dict):
+        return {**table, **over}
+    return over if isinstance(table, dict) else table

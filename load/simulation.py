@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from load.rows import ROLES, Floats, Rows, RunEnd, RunPlan
+from load.rows import ROLES, TIMEOUT, Floats, Rows, RunEnd, RunPlan
 from load.settings import LoadSettings
 
 DRIFT_STEP_S = 1.0
@@ -123,8 +123,9 @@ def rows_of(settings: LoadSettings, due_s: Floats, arms: list[tuple[Floats, Any]
         generator="simulation",
     )
     total_s = settings.warmup_s + settings.duration_s
-    failed = np.concatenate([failures for _, failures in arms])
     both_s = np.tile(due_s, 2)
+    service_ms = np.concatenate([latency_ms for latency_ms, _ in arms])
+    failed, timed_out = np.concatenate([failures for _, failures in arms]), service_ms >= settings.timeout_s * 1000
     return Rows(
         plan,
         RunEnd(pairs, total_s, settings.duration_s, 0.05),
@@ -132,11 +133,11 @@ def rows_of(settings: LoadSettings, due_s: Floats, arms: list[tuple[Floats, Any]
         role=np.repeat(np.array(ROLES), pairs),
         intended_s=both_s,
         lag_ms=np.zeros(2 * pairs),
-        service_ms=np.concatenate([latency_ms for latency_ms, _ in arms]),
+        service_ms=np.minimum(service_ms, settings.timeout_s * 1000),
         warmup=both_s < settings.warmup_s,
-        status=np.where(failed, 424, 200),
-        error=np.where(failed, "http_424", ""),
-        answered_by=np.repeat(np.array(list(names.values())), pairs),
+        status=np.select([timed_out, failed], [0, 424], 200),
+        error=np.select([timed_out, failed], [TIMEOUT, "http_424"], ""),
+        answered_by=np.where(timed_out, "", np.repeat(np.array(list(names.values())), pairs)),
         model=np.full(2 * pairs, ""),
         payload=np.full(2 * pairs, "payload"),
         answer=np.full(2 * pairs, ""),

@@ -9,10 +9,12 @@ from typing import Any
 
 from load.rows import DROPPED, Row
 from load.rows_file import RowsWriter
+from load.stopping import Progress
 
 # Answers are compared by their bodies; those of models that never answer alike would fill the file.
 MOST_ANSWERS = 20_000
 MOST_ANSWER_BYTES = 16 * 1024
+MOST_BYTES = 32 * 1024 * 1024
 
 
 class Tally:
@@ -25,7 +27,8 @@ class Tally:
         self.sent_until_s = 0.0  # when the last arrival was due that was sent or dropped
         self.ended: Counter[str] = Counter()  # role -> requests answered, failed or dropped
         self.errors: Counter[str] = Counter()  # role -> those that failed or were dropped
-        self._names: dict[bytes, str] = {}  # body -> name
+        self._names: set[str] = set()
+        self._bytes = 0  # of all bodies that were written
         self._tickets = count()
         self._unanswered: dict[int, float] = {}  # ticket -> when due, the earliest first
 
@@ -47,21 +50,32 @@ class Tally:
 
     @property
     def ended_s(self) -> float:
-        """Until when all that was due has been written."""
+        """Before when all that was due has been written."""
         return min(self.sent_until_s, next(iter(self._unanswered.values()), self.sent_until_s))
+
+    def progress(self, elapsed_s: float, total_s: float) -> Progress:
+        return Progress(
+            elapsed_s=round(elapsed_s, 2),
+            total_s=total_s,
+            ended_s=self.ended_s,
+            pairs=self.pairs,
+            errors=self.errors.total(),
+            live_ended=self.ended["live"],
+            live_errors=self.errors["live"],
+        )
 
     def name_of(self, body: bytes) -> str:
         """Return what rows call a body; it is written where it is new, and nothing is where there are too many."""
-        name = self._names.get(body)
-        if name is None:
-            if len(self._names) >= MOST_ANSWERS:
-                return ""
-            name = blake2b(body, digest_size=6).hexdigest()
-            key = body if len(body) <= MOST_ANSWER_BYTES else name.encode()
-            if key in self._names:
-                return self._names[key]
-            self._names[key] = name
-            self.rows.answer(name, parsed(body) if len(body) <= MOST_ANSWER_BYTES else None)
+        name = blake2b(body, digest_size=8).hexdigest()
+        if name in self._names:
+            return name
+        kept = len(body) <= MOST_ANSWER_BYTES
+        size = len(body) if kept else 0
+        if len(self._names) >= MOST_ANSWERS or self._bytes + size > MOST_BYTES:
+            return ""
+        self._names.add(name)
+        self._bytes += size
+        self.rows.answer(name, parsed(body) if kept else None)
         return name
 
     def _write(self, row: Row) -> None:
@@ -72,7 +86,7 @@ class Tally:
 
 
 def parsed(body: bytes) -> Any:
-    """Return what the body says; None where that is no JSON."""
-    with suppress(ValueError):
+    """Return what the body says; None where that is no JSON, or nested without end."""
+    with suppress(ValueError, RecursionError):
         return json.loads(body)
     return None

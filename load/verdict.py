@@ -117,3 +117,30 @@ class Verdict:
     looks: tuple[Look, ...] = ()
     errors: tuple[ErrorClass, ...] = ()
     parity: Parity | None = None
+
+
+def must_hold(
+    name: str,
+    measured: float,
+    operator: str,
+    limit: float,
+    reason: str,
+    *,
+    unit: str = "count",
+    live: float | None = None,
+    candidate: float | None = None,
+) -> Criterion:
+    """Return a criterion without which nothing is judged."""
+    met = measured <= limit if operator == "<=" else measured >= limit
+    return Criterion(
+        name=name,
+        layer=Layer.VALIDITY,
+        unit=unit,
+        operator=operator,
+        limit=limit,
+        measured=measured,
+        live=live,
+        candidate=candidate,
+        result=Outcome.PASS if met else Outcome.INVALID,
+        reason=reason,
+    )

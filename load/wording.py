@@ -58,11 +58,12 @@ def is_difference(criterion: Criterion) -> bool:
     return criterion.name.endswith(BESIDE_LIVE)
 
 
-def surely(lower: float, upper: float, limit: float, unit: str) -> str:
+def surely(lower: float, upper: float, limit: float, unit: str, *, at_least: bool = False) -> str:
     """Put the bounds into words: the one that decides, or both where neither does."""
-    if upper <= limit:
+    under, over = (upper < limit, lower >= limit) if at_least else (upper <= limit, lower > limit)
+    if under:
         return f"surely under {number(upper, unit)}"
-    if lower > limit:
+    if over:
         return f"surely over {number(lower, unit)}"
     return f"somewhere between {number(lower, unit)} and {number(upper, unit)}"
 

@@ -48,6 +48,7 @@ timeout_s = 10
 [profiles.{name}.gate]
 ignore_below_ms = 40
 max_error_ratio = 0.05
+max_error_increase = 0.05
 min_samples = 100
 block_s = 1
 max_lag_p99_ms = 250

@@ -1,12 +1,13 @@
 import gzip
-from dataclasses import astuple
+import json
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from load.rows import COLUMNS, Row, Rows, RunEnd, RunPlan, make_rows
-from load.rows_file import RowsError, RowsWriter, read_rows
+from load.rows import COLUMNS, Observed, Row, Rows, RunEnd, RunPlan, make_rows
+from load.rows_file import RowsError, RowsWriter, append_observed, read_rows
 
 pytestmark = pytest.mark.unit
 
@@ -99,3 +100,107 @@ def test_what_is_no_rows_file_is_refused_by_name(tmp_path: Path, content: bytes)
 
 def test_rows_of_nothing_are_no_rows() -> None:
     assert len(make_rows(PLAN, END, []).of("live")) == 0
+
+
+SEEN = (Observed(0.0, "blue 100 %"), Observed(20.5, "blue 90 %, green 10 %"))
+
+
+def test_answers_and_what_was_seen_of_the_endpoint_are_read_wherever_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv.gz"
+    with RowsWriter(path, PLAN) as writer:
+        writer.observe(SEEN[0])
+        writer.answer("a1", {"predictions": [1.5, None, "Zürich\n"]})
+        writer.write(ROWS[0])
+        writer.observe(SEEN[1])
+        writer.answer("b2", None)
+        writer.end(END)
+    rows = read_rows(path)
+    assert rows.answers == {"a1": {"predictions": [1.5, None, "Zürich\n"]}, "b2": None}
+    assert rows.observed == SEEN
+    assert rows.end == END
+    assert rows.of("live").answers == rows.until(1.0).answers == rows.answers
+
+
+def test_what_was_seen_after_a_run_is_added_to_its_file_and_its_end_stays(tmp_path: Path) -> None:
+    path = stored(tmp_path / "rows.csv.gz")
+    append_observed(path, SEEN[:1])
+    append_observed(path, [])
+    append_observed(path, SEEN[1:])
+    rows = read_rows(path)
+    assert (rows.observed, rows.end, len(rows)) == (SEEN, END, 4)
+
+
+def test_nothing_is_added_to_a_file_that_was_cut_off_empty_or_garbled(tmp_path: Path) -> None:
+    path = stored(tmp_path / "rows.csv.gz")
+    whole = path.read_bytes()
+    for content in (whole[:-30], b"", b"no gzip", whole[:-8] + b"12345678"):
+        path.write_bytes(content)
+        append_observed(path, SEEN)
+        assert path.read_bytes() == content
+
+
+def test_a_file_that_is_still_being_written_is_read_as_far_as_it_was_flushed(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv.gz"
+    with RowsWriter(path, PLAN) as writer:
+        writer.flush()
+        assert len(read_rows(path)) == 0
+        for number, row in enumerate(ROWS, start=1):
+            writer.write(row)
+            writer.flush()
+            rows = read_rows(path)
+            assert (len(rows), rows.end) == (number, None)
+        writer.end(END)
+    assert read_rows(path).end == END
+
+
+def test_a_file_that_was_cut_off_anywhere_is_read_or_refused_by_name(tmp_path: Path) -> None:
+    path = stored(tmp_path / "rows.csv.gz")
+    whole = path.read_bytes()
+    lengths = set()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        try:
+            rows = read_rows(path)
+        except RowsError as error:
+            assert str(path) in str(error)  # noqa: PT017 - one of many lengths
+        else:
+            lengths.add(len(rows))
+            assert as_rows(rows) == ROWS[: len(rows)]
+    assert max(lengths) == len(ROWS)
+
+
+def test_a_file_in_which_a_bit_has_changed_is_refused(tmp_path: Path) -> None:
+    path = stored(tmp_path / "rows.csv.gz")
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 0xFF
+    path.write_bytes(whole)
+    with pytest.raises(RowsError, match=r"rows\.csv\.gz cannot be read"):
+        read_rows(path)
+
+
+def test_a_file_of_another_schema_is_refused_and_says_which(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv.gz"
+    path.write_bytes(gzip.compress(b'# {"started_at": "", "schema": 1, "gone": 2}\n'))
+    with pytest.raises(RowsError, match=r"rows\.csv\.gz has the schema 1, not 2; measure again"):
+        read_rows(path)
+    plan = json.dumps(asdict(PLAN))
+    path.write_bytes(gzip.compress(f"# {plan}\npair,role\n".encode()))
+    with pytest.raises(RowsError, match=r"rows\.csv\.gz has the columns pair, role; measure again"):
+        read_rows(path)
+
+
+def test_a_line_with_too_few_cells_is_refused(tmp_path: Path) -> None:
+    path = stored(tmp_path / "rows.csv.gz")
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b"1,live,2\n"))
+    with pytest.raises(RowsError, match=r"rows\.csv\.gz cannot be read"):
+        read_rows(path)
+
+
+def test_a_request_takes_25_bytes_at_most(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv.gz"
+    random = np.random.default_rng(3)
+    with RowsWriter(path, PLAN) as writer:
+        for pair, service_ms in enumerate(random.lognormal(3, 0.5, 10_000)):
+            row = replace(ROWS[0], pair=pair, intended_s=round(pair / 20, 6), service_ms=service_ms, warmup=0)
+            writer.write(row)
+    assert path.stat().st_size < 10_000 * 25
