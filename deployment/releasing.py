@@ -121,7 +121,6 @@ def make_report(result: Result, release: Release, paths: Paths, facts: Mapping[s
             "commit": release.git_sha,
             **({"run": release.run_url} if release.run_url else {}),
             "azure-ai-ml": version("azure-ai-ml"),
-            "Locust": version("locust"),
         },
         replay_command=replay,
         logs=result.logs,

@@ -12,7 +12,7 @@ from load.rows import Floats, Rows
 Latencies = Mapping[str, Floats]  # role -> milliseconds of its judged requests
 
 LEAST_MS = 0.1  # what a logarithm can begin with
-ROOM_ABOVE = 1.25  # of a latency axis, so that a limit is not the upper edge
+ROOM_BELOW, ROOM_ABOVE = 1.3, 1.25  # of a latency axis, so that a limit is not its edge
 LEAST_REACH = 4  # times its lowest value that a latency axis reaches, so that noise does not look like mountains
 Y_GAP, X_GAP = 18, 34  # between the labels of an axis
 TICK_STEPS = ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
@@ -147,9 +147,13 @@ class Scale:
 
 def judged_latencies(rows: Rows, judged_s: float) -> dict[str, Floats]:
     """Return in order the latencies that the verdict is about, of each role that has any."""
-    seen = rows.until(judged_s)
-    known = {role: judged.latency_ms[judged.latency_known] for role in rows_roles(rows) for judged in (seen.of(role),)}
-    return {role: np.sort(values) for role, values in known.items() if len(values)}
+    seen, found = rows.until(judged_s), {}
+    for role in rows_roles(rows):
+        judged = seen.of(role)
+        latency_ms = judged.latency_ms[judged.latency_known]
+        if len(latency_ms):
+            found[role] = np.sort(latency_ms)
+    return found
 
 
 def rows_roles(rows: Rows) -> tuple[str, ...]:
@@ -158,9 +162,9 @@ def rows_roles(rows: Rows) -> tuple[str, ...]:
 
 def latency_scale(values: Iterable[float], slo_ms: float | None, frame: Frame) -> Scale:
     """Return a vertical scale on which all values, and the SLO, find a place."""
-    lowest, highest = min(found := list(values)), max(found)
-    low = max(LEAST_MS, lowest / 1.3)
-    high = max(highest, slo_ms or 0.0, low * LEAST_REACH) * ROOM_ABOVE
+    found = list(values)
+    low = max(LEAST_MS, min(found) / ROOM_BELOW)
+    high = max(*found, slo_ms or 0.0, low * LEAST_REACH) * ROOM_ABOVE
     return Scale(low, high, frame.bottom, frame.top)
 
 

@@ -1,15 +1,13 @@
 """The Markdown twin of the report, for a job summary or a terminal."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from load.charts import Latencies, judged_latencies
-from load.charts_percentiles import percentile_name, told_percentiles
-from load.intervals import quantile
+from load.charts import judged_latencies
 from load.report_data import ContainerLog, JournalEntry, ReleaseReport, SmokeCheck
 from load.report_facts import facts_of
 from load.report_logs import Room, Tail, happenings, status_of, tails
 from load.report_markup import MOST_CELL_CHARACTERS, fenced, link, plain, prose, table, table_of
+from load.report_mermaid import latency_section
 from load.report_method import method_of
 from load.report_text import writable
 from load.report_wording import (
@@ -28,7 +26,6 @@ from load.wording import MARKS, change, clock, limit, number, share_of_traffic
 
 MOST_BYTES = 60_000  # GitHub takes 65,536 characters of a comment, and 1 MiB of a job summary
 LOG_ROOM = Room(lines=40, line_characters=400, total_bytes=24_000)
-COLOURS = {"live": ("#7f8a9c", "grey"), "candidate": ("#7c5cff", "violet")}  # seen on white and on black
 MOST_EVENTS = 10
 MOST_ENTRIES = 60
 MOST_WRONG = 20
@@ -160,29 +157,6 @@ def errors_table(verdict: Verdict) -> str:
             for each in verdict.errors
         ),
     )
-
-
-def latency_section(latencies: Latencies) -> str:
-    """Return percentiles as a chart that GitHub draws, and the table behind it; nothing from outside is in either."""
-    shares = told_percentiles(latencies)
-    values = {role: [quantile(found, share) for share in shares] for role, found in latencies.items()}
-    names = ", ".join(f'"{percentile_name(share)}"' for share in shares)
-    lines = [f"    line [{', '.join(f'{value:.1f}' for value in each)}]" for each in values.values()]
-    colours = ", ".join(COLOURS[role][0] for role in values)
-    told = " and ".join(f"{role} ({COLOURS[role][1]})" for role in values)
-    chart = [
-        f'%%{{init: {{"themeVariables": {{"xyChart": {{"plotColorPalette": "{colours}"}}}}}}}}%%',
-        "xychart-beta",
-        f'    title "Latency in ms of {told}"',
-        f"    x-axis [{names}]",
-        f'    y-axis "ms" 0 --> {math.ceil(1.1 * max(max(each) for each in values.values()))}',
-        *lines,
-    ]
-    cells = (
-        (percentile_name(share), *(number(each[index], "ms") for each in values.values()))
-        for index, share in enumerate(shares)
-    )
-    return f"{fenced('mermaid', chart)}\n\n{table(('percentile', *values), cells)}"
 
 
 def parity_section(verdict: Verdict) -> str:
