@@ -138,7 +138,8 @@ def binomial_cdf(successes: int, trials: int, p: float) -> float:
 
 @lru_cache(maxsize=4)  # a bound asks for the same ones again and again
 def log_factorials(largest: int) -> Floats:
-    return np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, largest + 1)))))
+    # Not the sum of logarithms, whose rounding adds up.
+    return np.array([math.lgamma(number + 1) for number in range(largest + 1)])
 
 
 def solve(rising: Callable[[float], float]) -> float:

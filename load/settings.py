@@ -77,7 +77,7 @@ class GatePolicy(BaseModel):
         0.01, gt=0, lt=1, description="Share of failed requests (0 to 1) that the upper bound must not exceed."
     )
     max_error_increase: Limit = Field(
-        0.005,
+        0.006,
         gt=0,
         lt=1,
         description="By how much the candidate's share of failed requests (0 to 1) may exceed live's, at its bound.",
@@ -104,7 +104,7 @@ class GatePolicy(BaseModel):
     p99_must_be_shown: bool = Field(
         False,  # noqa: FBT003 - pydantic's default
         description="Whether p99 has to be shown to be within its limit; it then takes longer, and one good release in "
-        "ten stays open.",
+        "five stays open.",
     )
     ignore_below_ms: float = Field(
         10.0,
@@ -143,7 +143,7 @@ class GatePolicy(BaseModel):
     min_samples: int = Field(1000, ge=100, description="Judged requests per deployment below which nothing is judged.")
     min_blocks: int = Field(8, ge=5, description="Time blocks below which no bound can be trusted.")
     block_s: float = Field(
-        10.0, gt=0, le=120, description="Seconds in a time block; longer than a stall or a drift that both would share."
+        5.0, gt=0, le=120, description="Seconds in a time block; longer than a stall or a drift that both would share."
     )
     looks_s: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (120.0, 240.0),
