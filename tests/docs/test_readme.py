@@ -20,8 +20,7 @@ EXECUTED_BY = {
     "CI=true make test": ".ci/run::make test",
     "make faults": "tests/faults/test_faults.py::"
     "test_releases_that_are_struck_at_any_call_keep_every_promise_and_are_repaired_by_the_next_run",
-    "make calibrate": "tests/unit/load/test_calibration.py::"
-    "test_of_identical_releases_nearly_all_pass_and_none_fails",
+    "make calibrate": "tests/unit/load/test_calibration.py::test_of_identical_releases_nearly_all_pass_and_none_fails",
     "make emulator": WALK,
     ".venv/bin/python -m model train --version 1 --output artifacts/model-1": WALK,
     "image=$(.venv/bin/python -m deployment build --model-dir artifacts/model-1)": WALK,

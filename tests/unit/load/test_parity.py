@@ -38,6 +38,8 @@ def test_the_same_answers_of_the_same_model_are_alike() -> None:
         (True, False, False),
         (None, None, True),
         (NAN, NAN, True),
+        ([NAN, 1.0], [NAN, 1.0 + 1e-9], True),
+        ([NAN, 1.0], [INFINITE, 1.0 + 1e-9], False),
         (INFINITE, INFINITE, True),
         (INFINITE, -INFINITE, False),
         (10**400, 10**400, True),

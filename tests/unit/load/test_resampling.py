@@ -39,6 +39,10 @@ def test_a_release_is_made_of_a_runs_stretches_and_is_as_long_as_is_wanted() -> 
     assert [int((stretch == number).sum()) for number in range(6)] == pytest.approx([2400] * 6, rel=0.1)
 
 
+def test_of_the_last_stretch_no_more_is_taken_than_is_wanted() -> None:
+    assert 10 + 330 < drawn(IDENTICAL, duration_s=350.0).intended_s.max() < 10 + 350
+
+
 def test_live_and_candidate_are_still_asked_at_one_moment() -> None:
     rows = drawn(IDENTICAL)
     live, candidate = (np.sort(rows.of(role).intended_s) for role in ("live", "candidate"))
