@@ -37,7 +37,7 @@ fuzz: env ## bodies of every sort for the decoder and a running server, for FUZZ
 faults: env ## every control-plane call of a release x every fault, what serves and who repairs it (about 25 minutes)
 	@$(PYTHON_IN_VENV) -m tests.faults --reports $(REPORTS) $(ARGS)
 
-calibrate: env ## how often the gate errs: simulated releases whose truth is known (about 4 minutes)
+calibrate: env ## how often the gate errs: simulated releases whose truth is known (about 2 minutes)
 	@$(PYTHON_IN_VENV) -m load calibrate --reports $(REPORTS) $(ARGS)
 
 conformance: env ## which of the SDK's operations behave as on Azure, against the emulator

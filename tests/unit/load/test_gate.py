@@ -226,6 +226,17 @@ def test_a_look_at_a_measurement_that_more_rows_do_not_mend_is_the_last() -> Non
         assert beyond(verdict) == {"key refused"}
 
 
+def test_a_stall_that_spoils_lives_p95_at_a_look_is_less_of_more_rows_and_the_run_goes_on() -> None:
+    rows = synthetic_rows(rate=40)
+    stalled = (rows.intended_s > 10) & (rows.intended_s < 11.2)
+    rows = replace(rows, service_ms=np.where(stalled, 300.0, rows.service_ms))
+    policy = limited(LOOKS, slo_p95_ms=100.0, slo_p99_ms=None, max_p99_ratio=None)
+    verdict = judge(rows, policy)
+    assert (verdict.looks[0].judged_s, verdict.looks[0].outcome) == (18.0, Outcome.INVALID)
+    assert "live itself has a p95 of 301 ms, its SLO is 100 ms" in verdict.looks[0].sentence
+    assert verdict.looks[-1].outcome is not Outcome.INVALID
+
+
 def test_a_load_that_was_broken_off_is_judged_once_and_invalid() -> None:
     rows = synthetic_rows(rate=40)
     broken = replace(rows, end=RunEnd(0, 30, 24.0, 0.05, "live failed 12 of 40 requests within 10 s"))
