@@ -25,11 +25,12 @@ from deployment.scoring import ScoringClient
 from deployment.settings import PlatformSettings, ReleaseSettings, ShiftSettings
 from load.looking import Progress
 from load.measure import LoadPlan, Measurement, summarise
-from load.rows import COLUMNS, Observed, Row
-from load.rows_file import RowsWriter, append_observed
+from load.rows import Observed
+from load.rows_file import append_observed
 from load.settings import GatePolicy, LoadSettings
 from tests.lib.load_samples import POLICY, Answers, synthetic_rows
 from tests.lib.release_fakes import GOLDEN, FakePlatform, FakeScoring, colour, make_journal
+from tests.lib.stored_rows import store_rows
 
 Connect = Callable[[FakePlatform], FakeScoring]
 IMAGE = "registry.test/model@sha256:" + "b" * 64
@@ -97,14 +98,8 @@ def rows_file(live: str | None, candidate: str, answers: Answers) -> bytes:
     named = replace(answers, answered_by=candidate if answers.answered_by is None else answers.answered_by)
     rows = synthetic_rows(named, Answers(answered_by=live), alone=live is None, rate=12, warmup_s=1)
     with TemporaryDirectory() as folder:
-        path = Path(folder, "rows.csv.gz")
-        with RowsWriter(path, replace(rows.plan, live=live, candidate=candidate)) as writer:
-            for cells in zip(*(getattr(rows, name).tolist() for name in COLUMNS), strict=True):
-                row = Row(*cells)
-                writer.write(replace(row, warmup=int(row.warmup)))
-            if rows.end is not None:
-                writer.end(rows.end)
-        return path.read_bytes()
+        named_rows = replace(rows, plan=replace(rows.plan, live=live, candidate=candidate))
+        return store_rows(Path(folder, "rows.csv.gz"), named_rows).read_bytes()
 
 
 def a_rollout(

@@ -5,10 +5,10 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from load.__main__ import app
-from load.rows import COLUMNS, Row, Rows
-from load.rows_file import RowsWriter
+from load.rows import Rows
 from load.settings import GatePolicy, LoadSettings, read_gate_policy, read_load_settings
 from tests.lib.load_samples import Answers, synthetic_rows
+from tests.lib.stored_rows import store_rows
 
 pytestmark = pytest.mark.unit
 
@@ -31,16 +31,6 @@ def settings_path(tmp_path: Path) -> Path:
     return path
 
 
-def store(path: Path, rows: Rows) -> Path:
-    with RowsWriter(path, rows.plan) as writer:
-        columns = [(getattr(rows, name) * 1 if name == "warmup" else getattr(rows, name)).tolist() for name in COLUMNS]
-        for cells in zip(*columns, strict=True):
-            writer.write(Row(*cells))
-        if rows.end is not None:
-            writer.end(rows.end)
-    return path
-
-
 @pytest.mark.parametrize(
     ("rows", "code", "word"),
     [
@@ -53,7 +43,7 @@ def store(path: Path, rows: Rows) -> Path:
 def test_stored_rows_are_judged_again_and_the_exit_code_is_the_verdict(
     rows: Rows, code: int, word: str, settings_path: Path, tmp_path: Path
 ) -> None:
-    path = store(tmp_path / "rows.csv.gz", rows)
+    path = store_rows(tmp_path / "rows.csv.gz", rows)
     result = CliRunner().invoke(app, ["gate", str(path), str(settings_path), "--profile", "quick"])
     assert result.exit_code == code, result.output
     assert word in result.output

@@ -10,12 +10,11 @@ from typer.testing import CliRunner, Result
 from load.__main__ import app
 from load.calibration import Rates
 from load.cli_calibrate import PROMISED, figures_of, holds, missed
-from load.rows import COLUMNS, Row, Rows
-from load.rows_file import RowsWriter
 from load.settings import LoadSettings
 from load.simulation import TRUTHS, simulate
 from load.verdict import Outcome
 from tests.lib.load_samples import synthetic_rows
+from tests.lib.stored_rows import store_rows
 
 pytestmark = pytest.mark.unit
 
@@ -57,17 +56,6 @@ def document(settings_path: Path) -> dict[str, Any]:
     return found
 
 
-def stored(path: Path, rows: Rows) -> Path:
-    with RowsWriter(path, rows.plan) as writer:
-        columns = [getattr(rows, name).tolist() for name in COLUMNS]
-        for cells in zip(*columns, strict=True):
-            values = dict(zip(COLUMNS, cells, strict=True))
-            writer.write(Row(**{**values, "warmup": int(values["warmup"])}))
-        if rows.end is not None:
-            writer.end(rows.end)
-    return path
-
-
 def test_the_rates_are_printed_and_written_with_their_bounds(settings_path: Path) -> None:
     result = calibrated(settings_path, "--truth", "identical", "--truth", "+50 %", "--seed", "4")
     assert result.exit_code == 0, result.output
@@ -105,7 +93,7 @@ def test_settings_that_cannot_be_used_are_bad_input(settings_path: Path) -> None
 def test_releases_can_be_drawn_from_a_run_of_ones_own(settings_path: Path) -> None:
     settings = LoadSettings(rate_pairs_per_s=20, warmup_s=1, duration_s=250)
     own = simulate(settings, TRUTHS[0], np.random.default_rng(5))
-    rows_path = stored(settings_path.parent / "rows.csv.gz", own)
+    rows_path = store_rows(settings_path.parent / "rows.csv.gz", own)
     words = ("--rows", str(rows_path), "--truth", "identical", "--truth", "+50 %")
     result = calibrated(settings_path, *words)
     assert result.exit_code == 0, result.output
@@ -114,7 +102,7 @@ def test_releases_can_be_drawn_from_a_run_of_ones_own(settings_path: Path) -> No
 
 
 def test_a_run_that_is_too_short_to_draw_from_is_bad_input(settings_path: Path) -> None:
-    rows_path = stored(settings_path.parent / "rows.csv.gz", synthetic_rows())
+    rows_path = store_rows(settings_path.parent / "rows.csv.gz", synthetic_rows())
     result = calibrated(settings_path, "--rows", str(rows_path))
     assert result.exit_code == 2
     assert "rows: 0 stretches of 60 s of blue beside green, 4 are needed" in result.output

@@ -9,10 +9,10 @@ from typer.testing import CliRunner, Result
 import load.cli_measure
 from load.__main__ import app
 from load.measure import LoadError, LoadPlan, Measurement
-from load.rows import COLUMNS, Row, Rows
-from load.rows_file import RowsWriter, read_rows
+from load.rows_file import read_rows
 from load.settings import GatePolicy
 from tests.lib.load_samples import Answers, synthetic_rows
+from tests.lib.stored_rows import store_rows
 
 pytestmark = pytest.mark.unit
 
@@ -72,16 +72,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[LoadPlan, GatePolicy | 
 
     monkeypatch.setattr(load.cli_measure, "measure", measure)
     return plans
-
-
-def store(path: Path, rows: Rows) -> Path:
-    with RowsWriter(path, rows.plan) as writer:
-        columns = [(getattr(rows, name) * 1 if name == "warmup" else getattr(rows, name)).tolist() for name in COLUMNS]
-        for cells in zip(*columns, strict=True):
-            writer.write(Row(*cells))
-        if rows.end is not None:
-            writer.end(rows.end)
-    return path
 
 
 def test_a_run_measures_by_the_settings_and_says_where_the_rows_are(
@@ -193,7 +183,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, answers: Callable[[float], Answer
     def measure(plan: LoadPlan, *, rows_path: Path, **_: Any) -> None:
         plans.append(plan)
         rate = plan.settings.rate_pairs_per_s
-        store(rows_path, synthetic_rows(answers(rate), alone=True, rate=rate, seed=len(plans)))
+        store_rows(rows_path, synthetic_rows(answers(rate), alone=True, rate=rate, seed=len(plans)))
 
     monkeypatch.setattr(load.cli_measure, "measure", measure)
     return plans
@@ -237,7 +227,7 @@ def test_a_search_that_found_no_rate_says_whose_fault_it_is(
 def test_workers_files_become_one(tmp_path: Path) -> None:
     rows = synthetic_rows()
     parts = [
-        store(tmp_path / f"rows.worker-{worker}.csv.gz", replace(rows, plan=replace(rows.plan, seed=worker)))
+        store_rows(tmp_path / f"rows.worker-{worker}.csv.gz", replace(rows, plan=replace(rows.plan, seed=worker)))
         for worker in range(2)
     ]
     whole = tmp_path / "reports" / "rows.csv.gz"
@@ -248,7 +238,7 @@ def test_workers_files_become_one(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_merged_are_bad_input(tmp_path: Path) -> None:
-    path = store(tmp_path / "rows.worker-0.csv.gz", synthetic_rows())
+    path = store_rows(tmp_path / "rows.worker-0.csv.gz", synthetic_rows())
     occupied = tmp_path / "occupied"
     occupied.write_text("no folder")
     for words, told in (
