@@ -51,7 +51,7 @@ format: env ## let ruff format and mend what it can
 	@.venv/bin/ruff check --fix --quiet . && .venv/bin/ruff format .
 
 emulator: env ## an emulated Azure ML to point any azure-ai-ml program at
-	@$(PYTHON_IN_VENV) -m deployment emulate --runtime $(RUNTIME)
+	@$(PYTHON_IN_VENV) -m deployment emulate --runtime $(RUNTIME) $(ARGS)
 
 lock: ## write requirements/*.txt anew from pyproject.toml (needs uv on PATH)
 	@scripts/lock.sh

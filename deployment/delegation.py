@@ -1,5 +1,6 @@
 """A Platform that hands every call on to another one, through one method that may do more than that."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -8,14 +9,14 @@ from deployment.platform import Container, DeploymentRequest, Endpoint, Platform
 Returned = TypeVar("Returned")
 
 
-class PlatformAround:
+class PlatformAround(ABC):
     """What is between a release and its Platform says in `call` what becomes of each call."""
 
     platform: Platform
 
+    @abstractmethod
     def call(self, made: Callable[[], Returned]) -> Returned:
         """Make the call and return what it returns."""
-        raise NotImplementedError
 
     def observe(self) -> Endpoint | None:
         return self.call(self.platform.observe)

@@ -9,8 +9,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from deployment.platform import describe_traffic
 from deployment.release import Result
-from load.looking import Progress as LoadProgress
 from load.report_data import JournalEntry
+from load.run_files import Progress as LoadProgress
 
 LOG_COLUMNS = 160
 

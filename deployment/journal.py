@@ -9,8 +9,8 @@ from typing import Protocol
 
 from deployment.phases import Phase, may_follow
 from deployment.platform import Traffic
-from load.looking import Progress
 from load.report_data import JournalEntry
+from load.run_files import Progress
 
 
 class Watcher(Protocol):

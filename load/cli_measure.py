@@ -23,8 +23,8 @@ from load.merging import merge as merge_rows
 from load.payloads import read_payloads
 from load.rows import Rows
 from load.rows_file import read_rows
+from load.run_files import Progress
 from load.settings import LoadSettings, read_gate_policy, read_load_settings
-from load.stopping import Progress
 from load.wording import number, percent
 
 EXIT_NO_RATE_KEPT = 10  # as FAIL: not even the first rate kept the SLO

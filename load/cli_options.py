@@ -12,9 +12,9 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from load.measure import KEY_VARIABLE
 from load.payloads import PayloadsError
 from load.rows_file import RowsError
+from load.run_files import KEY_VARIABLE
 
 EXIT_BAD_INPUT = 2
 EXIT_BROKE_OFF = 12  # as INVALID: nothing is known of the candidate

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from load.errors import decide, none_answered
-from load.intervals import Arm, bounds, quantile, resample_blocks, resampled_quantiles
+from load.intervals import ROUNDING, Arm, bounds, quantile, resample_blocks, resampled_quantiles
 from load.rows import ROLES, Floats, Rows
 from load.settings import GatePolicy
 from load.verdict import Criterion, Layer, Outcome
 from load.wording import number, surely
 
 SHARES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-ROUNDING = 1e-9
 LEAST_ALLOWED_MS = 1e-6  # where no difference at all is allowed: what is divided by
 
 

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from load.payloads import PayloadsError, read_payloads
 from load.rows import RunPlan
+from load.run_files import KEY_VARIABLE
 from load.settings import LoadSettings
 
-KEY_VARIABLE = "ENDPOINT_KEY"
 SCHEMES = ("https://", "http://")
 
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--payloads", default="", help="The model's golden_requests.json, or a .jsonl of your own.")
     group.add_argument("--rows", default="rows.csv.gz", help="Where the rows go.")
     group.add_argument("--progress", default="", help="Where a JSON line goes every half second.")
-    group.add_argument("--stop-file", default="", help="Ends the load when it appears (load/stopping.py).")
+    group.add_argument("--stop-file", default="", help="Ends the load when it appears (load/run_files.py).")
     group.add_argument("--rate-pairs-per-s", type=float, default=10.0, help="Mean arrivals a second.")
     group.add_argument("--end-rate-pairs-per-s", type=float, default=0.0, help="What the rate changes to; 0: nothing.")
     group.add_argument("--warmup-s", type=float, default=5.0, help="Seconds not judged.")

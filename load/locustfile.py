@@ -33,12 +33,12 @@ from load.answer import (
     throttled_ms,
 )
 from load.arrivals import arrivals_s
-from load.locust_options import KEY_VARIABLE, plan_of, rows_path, what_is_wrong
+from load.locust_options import plan_of, rows_path, what_is_wrong
 from load.locust_workers import WORKER_ENDED, end_test
 from load.payloads import Payload, read_payloads
 from load.rows import ROLES, Row, RunEnd
 from load.rows_file import RowsWriter
-from load.stopping import Stop, read_stop, write_progress
+from load.run_files import KEY_VARIABLE, Stop, read_stop, write_progress
 from load.tally import Tally
 
 CA_VARIABLE = "REQUESTS_CA_BUNDLE"

@@ -8,11 +8,9 @@ from pathlib import Path
 from load.gate import decides, look
 from load.rows import Observed
 from load.rows_file import read_rows
+from load.run_files import Progress, Stop, write_stop
 from load.settings import GatePolicy, LoadSettings
-from load.stopping import Progress, Stop, write_stop
 from load.wording import percent
-
-__all__ = ["LEAST_FAILURES", "LiveGuard", "Looker", "Progress"]
 
 LEAST_FAILURES = 10  # of live, before anything is made of them
 

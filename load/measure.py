@@ -14,10 +14,9 @@ from tempfile import TemporaryDirectory
 
 from load.looking import LiveGuard, Looker
 from load.rows_file import RowsError, append_observed, read_rows
+from load.run_files import KEY_VARIABLE, Progress, ProgressReader
 from load.settings import GatePolicy, LoadSettings
-from load.stopping import Progress, ProgressReader
 
-KEY_VARIABLE = "ENDPOINT_KEY"
 POLL_S = 0.25
 START_S = 60.0
 STOP_S = 10.0

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from load.answer import DEPLOYMENT_HEADER
 from load.gate import judge
 from load.measure import LoadPlan, measure
 from load.rows_file import read_rows
@@ -27,7 +28,6 @@ from load.verdict import Outcome, Verdict
 LIVE, CANDIDATE = "live", "candidate"
 MEDIAN_MS = 40.0
 SIGMA = 0.35
-DEPLOYMENT_HEADER = "azureml-model-deployment"
 PROMISED_OF_REAL = {
     "identical": Outcome.PASS,
     "+30 %": Outcome.FAIL,

@@ -9,7 +9,7 @@ from typing import Any
 
 from load.rows import DROPPED, Row
 from load.rows_file import RowsWriter
-from load.stopping import Progress
+from load.run_files import Progress
 
 # Answers are compared by their bodies; those of models that never answer alike would fill the file.
 MOST_ANSWERS = 20_000

@@ -1,11 +1,13 @@
 """The README's commands that no other test runs, as they stand there."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -25,10 +27,17 @@ image=$(.venv/bin/python -m deployment build --model-dir artifacts/model-1)
 
 
 @contextmanager
-def make_emulator() -> Iterator[dict[str, str]]:
-    """Run `make emulator`, yield what it tells to export, and end it as ^C does."""
+def make_emulator(state_dir: Path) -> Iterator[dict[str, str]]:
+    """Run `make emulator`, yield what it tells to export, and end it as ^C does.
+
+    It keeps its state in that folder: what somebody has released on their own emulator stays out of the test.
+    """
     process = subprocess.Popen(
-        ["make", "emulator"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ["make", "emulator", f"ARGS=--state-dir {state_dir}"],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     try:
         assert process.stdout is not None
@@ -46,8 +55,8 @@ def make_emulator() -> Iterator[dict[str, str]]:
         process.communicate(timeout=60)
 
 
-def test_a_first_release_on_the_emulator_goes_as_the_readme_says() -> None:
-    with make_emulator() as exports:
+def test_a_first_release_on_the_emulator_goes_as_the_readme_says(tmp_path: Path) -> None:
+    with make_emulator(tmp_path) as exports:
         walked = subprocess.run(
             ["bash", "-c", WALK],
             cwd=REPOSITORY,
@@ -73,3 +82,18 @@ def test_the_help_of_promote_names_its_options_and_exit_codes() -> None:
     told = " ".join(shown.split())
     for outcome, code in EXIT_CODES.items():
         assert f"{code} {outcome}" in told
+
+
+def test_calibrating_prints_a_table_and_one_sentence_and_writes_the_figures(tmp_path: Path) -> None:
+    made = subprocess.run(
+        ["make", "calibrate", f"REPORTS={tmp_path}", "ARGS=--runs 10 --truth '+50 %'"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert "what the candidate truly is" in made.stdout
+    assert "0.00 % of the +50 % releases passed" in made.stdout
+    figures = json.loads((tmp_path / "calibrate.json").read_text(encoding="utf-8"))["figures"]
+    assert {"name": "+50 %: PASS", "value": 0.0, "unit": "ratio", "at_most": 0.0} in figures

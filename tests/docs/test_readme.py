@@ -20,7 +20,7 @@ EXECUTED_BY = {
     "CI=true make test": ".ci/run::make test",
     "make faults": "tests/faults/test_faults.py::"
     "test_releases_that_are_struck_at_any_call_keep_every_promise_and_are_repaired_by_the_next_run",
-    "make calibrate": "tests/unit/load/test_calibration.py::test_of_identical_releases_nearly_all_pass_and_none_fails",
+    "make calibrate": COMMANDS + "test_calibrating_prints_a_table_and_one_sentence_and_writes_the_figures",
     "make emulator": WALK,
     ".venv/bin/python -m model train --version 1 --output artifacts/model-1": WALK,
     "image=$(.venv/bin/python -m deployment build --model-dir artifacts/model-1)": WALK,

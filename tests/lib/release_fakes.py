@@ -15,8 +15,8 @@ from deployment.phases import Phase
 from deployment.platform import Container, Deployment, DeploymentRequest, Endpoint, Platform, Routing, Traffic
 from deployment.record import Record, utc_now
 from deployment.scoring import Answer, ScoringClient
-from load.looking import Progress
 from load.report_data import JournalEntry
+from load.run_files import Progress
 
 GOLDEN = GoldenRequests(
     absolute_tolerance=0,

@@ -23,10 +23,10 @@ from deployment.release import Release
 from deployment.rollout import Rollout
 from deployment.scoring import ScoringClient
 from deployment.settings import PlatformSettings, ReleaseSettings, ShiftSettings
-from load.looking import Progress
 from load.measure import LoadPlan, Measurement, summarise
 from load.rows import Observed
 from load.rows_file import append_observed
+from load.run_files import Progress
 from load.settings import GatePolicy, LoadSettings
 from tests.lib.load_samples import POLICY, Answers, synthetic_rows
 from tests.lib.release_fakes import GOLDEN, FakePlatform, FakeScoring, colour, make_journal

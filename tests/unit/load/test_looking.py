@@ -9,8 +9,8 @@ from load.gate import Outcome, judge
 from load.looking import LEAST_FAILURES, LiveGuard, Looker
 from load.rows import COLUMNS, Observed, Row, Rows, RunEnd
 from load.rows_file import RowsWriter, append_observed, read_rows
+from load.run_files import Progress, Stop, read_stop
 from load.settings import GatePolicy, LoadSettings
-from load.stopping import Progress, Stop, read_stop
 from tests.lib.load_samples import Answers, synthetic_rows
 
 pytestmark = pytest.mark.unit

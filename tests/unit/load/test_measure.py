@@ -15,8 +15,8 @@ from load.gate import Outcome, judge
 from load.measure import LoadError, LoadPlan, measure
 from load.rows import Rows, RunEnd
 from load.rows_file import RowsWriter, read_rows
+from load.run_files import Progress
 from load.settings import GatePolicy, LoadSettings
-from load.stopping import Progress
 from tests.lib.emulator import wait_until
 from tests.lib.load_samples import synthetic_rows
 from tests.lib.paired_server import LATE_S, THROTTLED_MS, TURNS_AFTER, running_paired_server

@@ -8,7 +8,7 @@ import pytest
 from load import tally
 from load.rows import Row, RunPlan
 from load.rows_file import RowsWriter, read_rows
-from load.stopping import Progress
+from load.run_files import Progress
 from load.tally import Tally
 
 pytestmark = pytest.mark.unit

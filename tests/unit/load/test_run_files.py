@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from load.stopping import Progress, ProgressReader, Stop, read_stop, write_progress, write_stop
+from load.run_files import Progress, ProgressReader, Stop, read_stop, write_progress, write_stop
 
 pytestmark = pytest.mark.unit
 

@@ -1,8 +1,10 @@
-"""What a running load test says of itself, and how it is told to end: a file each."""
+"""How a running load test and whoever started it talk: the key by the environment, progress and the end by files."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+KEY_VARIABLE = "ENDPOINT_KEY"  # not an option: a process list shows those
 
 
 @dataclass(frozen=True)
