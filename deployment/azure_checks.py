@@ -9,7 +9,6 @@ from azure.containerregistry import ContainerRegistryClient
 from azure.core.exceptions import ResourceNotFoundError
 from azure.core.pipeline.policies import RetryPolicy
 from azure.core.rest import HttpRequest
-from azure.identity import DefaultAzureCredential
 from azure.mgmt.core import ARMPipelineClient
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
@@ -46,7 +45,7 @@ class AzureCloud:
         self._client = azure.client
         self._workspace = azure.workspace
         self._endpoint_name = azure.endpoint_name
-        self._credential = DefaultAzureCredential()
+        self._credential = azure.credential
         self._url = str(_get_base_url_from_metadata()).rstrip("/")
         scope = f"{self._url}/.default"
         # Without a policy for redirects there are none.

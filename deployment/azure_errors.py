@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from azure.ai.ml.exceptions import MlException
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
 
+from deployment.credentials import login_refusal
 from deployment.outcomes import PlatformError, ProvisioningError, TransientError
 
 POLL_TIMEOUT_S = 5.0
@@ -46,6 +48,8 @@ def errors_as(kind: Callable[[str], PlatformError], subject: str) -> Iterator[No
     try:
         yield
     except HttpResponseError as error:
+        if refusal := login_refusal(error.message, error.status_code, os.environ):
+            raise refusal from error
         code = error.error.code if error.error is not None else (error.status_code or "no answer")
         message = error.error.message if error.error is not None else error.message
         told = TransientError if may_work_later(error.status_code, str(code), kind) else kind

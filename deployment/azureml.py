@@ -10,9 +10,9 @@ from typing import Any
 
 from azure.ai.ml import MLClient, load_online_deployment, load_online_endpoint
 from azure.core.exceptions import ResourceNotFoundError
-from azure.identity import DefaultAzureCredential
 
 from deployment.azure_errors import errors_as, quiet, wait_for
+from deployment.credentials import choose_credential
 from deployment.fencing import refuse_if_changed, without_record
 from deployment.outcomes import BadInputError, PlatformError, ProvisioningError, TransientError
 from deployment.platform import (
@@ -87,8 +87,9 @@ class AzureML:
         logging.getLogger("azure.ai.ml").setLevel(logging.WARNING)
         with quiet(), errors_as(PlatformError, "workspace"):
             self.endpoint_name = str(load_online_endpoint(endpoint_file).name)
+            self.credential = choose_credential(os.environ)
             self.client = MLClient(
-                DefaultAzureCredential(),
+                self.credential,
                 workspace.subscription_id,
                 workspace.resource_group,
                 workspace.name,

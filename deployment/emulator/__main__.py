@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from enum import StrEnum
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 import uvloop
 
 from deployment.emulator.containers import ContainerRuntime, NoEngineError, RegistryLogin
+from deployment.emulator.federation import FederatedCredential
 from deployment.emulator.probes import Pace
 from deployment.emulator.processes import ProcessRuntime
 from deployment.emulator.registries import RegistryNameError
@@ -49,6 +51,14 @@ def main(
         list[str] | None,
         typer.Option(help="Host of another registry of the subscription, where AcrPull has to be granted; repeatable."),
     ] = None,
+    federated_issuer: Annotated[
+        list[str] | None,
+        typer.Option(help="URL of an OIDC issuer whose ID tokens are exchanged for tokens; repeatable."),
+    ] = None,
+    federated_subject: Annotated[
+        list[str] | None,
+        typer.Option(help="Subject of those ID tokens, repo:OWNER@1/NAME@2:environment:production; repeatable."),
+    ] = None,
     operation_seconds: Annotated[
         float, typer.Option(min=0, help="How long each operation takes besides its work.")
     ] = 0.0,
@@ -62,6 +72,10 @@ def main(
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     if runtime is RuntimeName.PROCESSES and bundles is None:
         raise typer.BadParameter("the process runtime needs the folder of the bundles", param_hint="--bundles")
+    if bool(federated_issuer) != bool(federated_subject):
+        raise typer.BadParameter(
+            "the one needs the other; give both", param_hint="--federated-issuer, --federated-subject"
+        )
     login = None
     if registry is not None and registry_username:
         login = RegistryLogin(registry, registry_username, os.environ.get(PASSWORD_VARIABLE, ""))
@@ -82,6 +96,10 @@ def main(
         core_quota=core_quota,
         registry=registry,
         foreign_registries=tuple(foreign_registry or ()),
+        federated=tuple(
+            FederatedCredential(issuer, subject)
+            for issuer, subject in product(federated_issuer or (), federated_subject or ())
+        ),
     )
     try:
         uvloop.run(serve(settings, announce=lambda lines: typer.echo(lines, nl=False)))

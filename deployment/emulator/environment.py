@@ -22,6 +22,8 @@ def sdk_environment(
         "IDENTITY_ENDPOINT": f"{data_url}/msi/token",
         "IDENTITY_HEADER": identity_header,
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+        # Who has a federated credential instead logs in here.
+        "AZURE_AUTHORITY_HOST": control_url,
         # The lower-case one wins where a machine has both.
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",

@@ -26,7 +26,9 @@ from deployment.emulator.data_plane import DataPlane
 from deployment.emulator.documents import Documents
 from deployment.emulator.dropping import DroppingProtocol
 from deployment.emulator.entities import Deployment, Workspace
+from deployment.emulator.entra import PATHS, entra_app
 from deployment.emulator.environment import export_lines, sdk_environment, write_environment
+from deployment.emulator.federation import FederatedCredential, Federation, reader
 from deployment.emulator.identity import TOKEN_PATH, identity_app
 from deployment.emulator.instances import WatchedInstance
 from deployment.emulator.mirroring import Mirroring
@@ -53,7 +55,8 @@ class Settings:
     """How an emulator is started; new_runtime gets the logs folder and the emulator's id.
 
     operation_s is how long an operation takes besides its work; without core_quota there is none. registry is the
-    host of the workspace's own registry, foreign_registries are those of the subscription's others.
+    host of the workspace's own registry, foreign_registries are those of the subscription's others. federated is whose
+    assertions are exchanged for tokens.
     """
 
     state_dir: Path
@@ -66,6 +69,7 @@ class Settings:
     core_quota: int | None = None
     registry: str | None = None
     foreign_registries: tuple[str, ...] = ()
+    federated: tuple[FederatedCredential, ...] = ()
 
 
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -134,8 +138,15 @@ async def _running(
     keep_log = asyncio.create_task(data_plane.keep_log())
     documents = Documents(workspace, control_url, data_url)
     control_app = ControlPlane(backend, documents, None if settings.pace.real_delays else POLL_AFTER_MS).app()
+    federation = Federation(settings.federated, clock, reader(upstream.session))
+    entra = entra_app(backend.tokens, federation, clock, control_url)
+
+    async def encrypted(scope: Any, receive: Any, send: Any) -> None:
+        app = entra if PATHS.fullmatch(scope["path"]) else control_app
+        await app(scope, receive, send)
+
     try:
-        async with _server(control_app, control, certificate), _server(plain, data, None):
+        async with _server(encrypted, control, certificate), _server(plain, data, None):
             yield sdk_environment(
                 workspace=workspace,
                 control_url=control_url,

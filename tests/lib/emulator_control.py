@@ -96,6 +96,10 @@ class EmulatorControl:
         answer = self._http.get(f"{Workspace().arm_id}/{path}")
         return {} if answer.status_code == httpx.codes.NOT_FOUND else dict(answer.raise_for_status().json())
 
+    def put_arm(self, path: str, document: Mapping[str, Any]) -> None:
+        """Change a resource of the workspace, as somebody beside the releases would."""
+        self._http.put(f"{Workspace().arm_id}/{path}", json=document).raise_for_status()
+
     def key(self, endpoint: str) -> str:
         """Answer an endpoint's key."""
         answer = self._http.post(f"{Workspace().arm_id}/onlineEndpoints/{endpoint}/listKeys")

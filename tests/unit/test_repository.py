@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("service", "model", "load", "deployment")
-ALLOWED = {("deployment", "load")}
+PARTS = ("service", "model", "load", "deployment", "pipeline")
+ALLOWED = {("deployment", "load"), ("pipeline", "deployment")}
 
 # Written apart, so that this file does not say them either.
 REGISTRIES = ("files.python" + "hosted.org", "py" + "pi.org", "deb.deb" + "ian.org", "registry.npm" + "js.org")
@@ -44,6 +45,17 @@ def test_parts_import_only_what_the_architecture_allows(part: str) -> None:
     assert not foreign
 
 
+def test_the_pipeline_needs_nothing_but_the_standard_library_and_one_module_beside_it() -> None:
+    foreign = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in [*(ROOT / "pipeline").rglob("*.py"), ROOT / "deployment" / "github.py"]
+        for name in imports_of(path)
+        if (part := name.partition(".")[0]) != "pipeline" and part not in sys.stdlib_module_names
+        if not name.startswith("deployment.github")
+    }
+    assert not foreign
+
+
 def test_nothing_but_the_emulator_itself_imports_the_emulator() -> None:
     emulator = ROOT / "deployment" / "emulator"
     outside = [path for part in PARTS for path in (ROOT / part).rglob("*.py") if not path.is_relative_to(emulator)]
@@ -51,14 +63,19 @@ def test_nothing_but_the_emulator_itself_imports_the_emulator() -> None:
     assert not importers
 
 
-def test_three_modules_alone_import_the_azure_sdk() -> None:
+def test_four_modules_alone_import_the_azure_sdk() -> None:
     importers = {
         str(path.relative_to(ROOT))
         for part in PARTS
         for path in (ROOT / part).rglob("*.py")
         if any(name == "azure" or name.startswith("azure.") for name in imports_of(path))
     }
-    assert importers == {"deployment/azure_checks.py", "deployment/azure_errors.py", "deployment/azureml.py"}
+    assert importers == {
+        "deployment/azure_checks.py",
+        "deployment/azure_errors.py",
+        "deployment/azureml.py",
+        "deployment/credentials.py",
+    }
 
 
 @pytest.mark.parametrize("path", tracked_files(), ids=lambda path: str(path.relative_to(ROOT)))
