@@ -8,19 +8,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from deployment import cli_release, cli_upkeep
-from deployment.building import BUNDLES_DIR, Runtime, build
-from deployment.cli_options import DEFAULTS, EXIT_CODES_TOLD, ModelDir, ReportsDir
+from deployment import cli_compare, cli_image, cli_looking, cli_release, cli_upkeep, github
+from deployment.building import BUNDLES_DIR, Runtime
+from deployment.cli_image import BundlesDir, RuntimeOption
+from deployment.cli_options import DEFAULTS, EXIT_CODES_TOLD, ReportsDir
 from deployment.demo import Candidate, run_demo
-from deployment.golden import read_artefacts
 from deployment.outcomes import ReleaseError
 from deployment.releasing import Paths
 from deployment.signals import heed
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-
-RuntimeOption = Annotated[Runtime, typer.Option(help="What the colours are; auto asks for a Docker Engine.")]
-BundlesDir = Annotated[Path, typer.Option(help="Where bundles are, for processes.")]
 
 
 @app.callback()
@@ -56,17 +53,11 @@ def emulate(
     os.execv(sys.executable, [*command, "--state-dir", str(state_dir), *context.args])  # noqa: S606 - becomes it
 
 
-@app.command("build", epilog="Example: python -m deployment build --model-dir artifacts/model-1")
-def build_command(
-    model_dir: ModelDir, runtime: RuntimeOption = Runtime.AUTO, bundles: BundlesDir = BUNDLES_DIR
-) -> None:
-    """Put a model into an image (or a bundle, for processes) and print its reference, name@sha256:..."""
-    read_artefacts(model_dir)
-    typer.echo(build(model_dir, runtime.chosen(), bundles, lambda line: typer.echo(line, err=True)))
-
-
+cli_image.register(app)
+cli_compare.register(app)
 cli_release.register(app)
 cli_upkeep.register(app)
+cli_looking.register(app)
 
 
 def main() -> None:
@@ -75,4 +66,5 @@ def main() -> None:
         app(prog_name="python -m deployment")
     except ReleaseError as error:
         Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        github.annotate("error", "python -m deployment", str(error))
         raise SystemExit(error.exit_code) from None

@@ -1,21 +1,18 @@
 """`make demo`: a release from training to 100 % traffic (or to its refusal) on this machine alone."""
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from threading import Event
 from time import monotonic
 
 from deployment.background import BackgroundClient
 from deployment.building import Runtime, build
 from deployment.display import LiveDisplay, make_console, print_result
+from deployment.emulated import emulator
 from deployment.golden import read_artefacts
 from deployment.outcomes import EXIT_CLIENTS_FAILED, PlatformError
 from deployment.platform import Platform
@@ -26,8 +23,6 @@ from deployment.settings import ReleaseSettings, read_settings
 
 ARTEFACTS = Path("artifacts")
 FIRST_PROFILE = "demo-first"
-EMULATOR_START_TIMEOUT_S = 60
-EMULATOR_STOP_TIMEOUT_S = 60
 
 
 class Candidate(StrEnum):
@@ -91,32 +86,6 @@ def make_release(display: LiveDisplay, version: str, variant: Candidate, runtime
     display.said(f"image with model {version}: {image}")
     release_id = f"demo-{version}-{variant}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     return Release(release_id, image, read_artefacts(model_dir), git_sha())
-
-
-@contextmanager
-def emulator(folder: Path, bundles: Path, runtime: Runtime) -> Iterator[Mapping[str, str]]:
-    """Run the emulator in a process of its own and yield the environment that leads the SDK to it."""
-    env_file, log = folder / "emulator.env", folder / "emulator.log"
-    bundles.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "deployment.emulator", "--state-dir", str(folder / "emulator")]
-    command += ["--runtime", runtime, "--bundles", str(bundles), "--env-file", str(env_file)]
-    with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-    try:
-        wait_for_file(env_file, process, log)
-        yield dict(line.split("=", 1) for line in env_file.read_text(encoding="utf-8").splitlines())
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(EMULATOR_STOP_TIMEOUT_S)
-
-
-def wait_for_file(path: Path, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline_s = monotonic() + EMULATOR_START_TIMEOUT_S
-    while not path.exists():
-        if process.poll() is not None or monotonic() > deadline_s:
-            tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-10:])
-            raise PlatformError(f"emulator: it did not start (exit code {process.poll()}); its last lines:\n{tail}")
-        Event().wait(0.05)
 
 
 def release_first(platform: Platform, release: Release, paths: Paths, display: LiveDisplay) -> None:

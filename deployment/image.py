@@ -194,7 +194,8 @@ def _run_build(command: list[str], on_line: Callable[[str], None]) -> None:
     last_lines: deque[str] = deque(maxlen=LAST_LINES)
     with subprocess.Popen(
         command,
-        env={**os.environ, "DOCKER_BUILDKIT": "1"},
+        # Without attestations of its own in it: what is pushed is then one manifest, and its digest that of the image.
+        env={**os.environ, "DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import httpx
 
-from deployment.outcomes import PlatformError
+from deployment.outcomes import BadInputError, PlatformError
 
 PATH_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:))"
 REFERENCE = re.compile(
-    r"(?:(?P<host>localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:))(?P<port>:[0-9]+)?/)?"
+    rf"(?:(?P<host>{HOST})(?P<port>:[0-9]+)?/)?"
     rf"(?P<repository>{PATH_PART}(?:/{PATH_PART})*)(?::[A-Za-z0-9_.-]+)?@(?P<digest>sha256:[0-9a-f]{{64}})"
 )
 MANIFESTS = (
@@ -37,15 +38,27 @@ def read_reference(image: str) -> ImageReference | None:
     return ImageReference((match["host"] or "") + (match["port"] or ""), match["repository"], match["digest"])
 
 
+def require_host(text: str) -> str:
+    """Return a registry's host; raises BadInputError where it is none."""
+    if re.fullmatch(rf"{HOST}(?::[0-9]+)?", text) is None:
+        raise BadInputError(f"registry: {text!r} is no host; write it as mine.azurecr.io, without https:// and path")
+    return text
+
+
+def is_here(host: str) -> bool:
+    """Tell whether a registry is on this machine."""
+    return host.partition(":")[0] in LOOPBACK
+
+
 def has_manifest(reference: ImageReference) -> bool:
     """Ask a registry, without a login, whether it has an image; raises PlatformError where it does not tell.
 
     A registry on this machine is asked by plain HTTP, as Docker does.
     """
-    is_here = reference.host.partition(":")[0] in LOOPBACK
-    url = f"{'http' if is_here else 'https'}://{reference.host}/v2/{reference.repository}/manifests/{reference.digest}"
+    on_this_machine = is_here(reference.host)
+    url = f"{'http' if on_this_machine else 'https'}://{reference.host}/v2/{reference.repository}/manifests/{reference.digest}"
     try:
-        with httpx.Client(timeout=TIMEOUT_S, trust_env=not is_here, follow_redirects=False) as client:
+        with httpx.Client(timeout=TIMEOUT_S, trust_env=not on_this_machine, follow_redirects=False) as client:
             status = client.head(url, headers={"accept": MANIFESTS}).status_code
     except httpx.HTTPError as error:
         raise PlatformError(f"registry {reference.host}: no answer ({error})") from error

@@ -91,6 +91,12 @@ class PlatformSettings(BaseModel):
         le=172_800,
         description="How long a release that has gone silent keeps others from the endpoint.",
     )
+    approval_s: float = Field(
+        259_200.0,
+        ge=0,
+        le=2_592_000,
+        description="How long a release that has passed may wait for a person before `guard` takes it for silent.",
+    )
 
     @model_validator(mode="after")
     def the_way_back_is_more_patient(self) -> Self:
@@ -99,6 +105,17 @@ class PlatformSettings(BaseModel):
                 f"rollback_patience_s ({self.rollback_patience_s:g}) must be at least patience_s ({self.patience_s:g})"
             )
         return self
+
+
+class PullRequestSettings(BaseModel):
+    """What the comparison of a pull request with its base may do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    binding: bool = Field(
+        default=False,
+        description="Whether a pull request that is shown to be worse than its base fails; else it is told alone.",
+    )
 
 
 class ReleaseSettings(BaseModel):
@@ -111,6 +128,7 @@ class ReleaseSettings(BaseModel):
     gate: GatePolicy
     soak: SoakSettings = SoakSettings()
     platform: PlatformSettings = PlatformSettings()
+    pull_request: PullRequestSettings = PullRequestSettings()
 
     @model_validator(mode="after")
     def the_lease_outlasts_what_is_done_in_silence(self) -> Self:

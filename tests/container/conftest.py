@@ -1,13 +1,11 @@
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deployment.image import build_image, choose_base_image, engine_answers
-from tests.lib.emulator import REPOSITORY
 from tests.lib.model_artefacts import write_artefacts
-from tests.lib.service_container import docker, in_ci
+from tests.lib.service_container import docker, ensure_engine, in_ci
 
 IMAGE_NAME = "byoc-container-tests"
 
@@ -16,12 +14,7 @@ IMAGE_NAME = "byoc-container-tests"
 def engine() -> None:
     """A Docker Engine that answers; CI gets one, elsewhere the tests are skipped where there is none."""
     if in_ci():
-        for script in ("docker-engine.sh", "base-image.sh"):
-            arguments = ["ensure"] if script == "docker-engine.sh" else []
-            done = subprocess.run(
-                [REPOSITORY / "scripts" / script, *arguments], capture_output=True, text=True, check=False, timeout=600
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
+        ensure_engine()
     elif not engine_answers():
         pytest.skip("no Docker Engine answers; start one, or: sudo scripts/docker-engine.sh ensure")
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from service.probe import probe
-from tests.lib.emulator import wait_until
+from tests.lib.emulator import REPOSITORY, wait_until
 
 START_TIMEOUT_S = 60.0
 COMMAND_TIMEOUT_S = 60.0
@@ -142,6 +142,11 @@ def docker(*arguments: str) -> str:
     return done.stdout.strip()
 
 
+def containers_of(image: str) -> list[str]:
+    """Return the ids of an image's containers, whatever has become of them."""
+    return docker("ps", "--all", "--quiet", "--filter", f"ancestor={image.partition('@')[2]}").splitlines()
+
+
 @contextmanager
 def running_container(
     image: str,
@@ -171,6 +176,15 @@ def running_container(
         yield RunningContainer(container_id)
     finally:
         docker("rm", "--force", "--volumes", container_id)
+
+
+def ensure_engine() -> None:
+    """Install and start a Docker Engine where none answers, and make a base image where none can be pulled."""
+    for script in ("docker-engine.sh", "base-image.sh"):
+        arguments = ["ensure"] if script == "docker-engine.sh" else []
+        command = [str(REPOSITORY / "scripts" / script), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def in_ci() -> bool:

@@ -31,7 +31,7 @@ def test_the_shipped_settings_are_valid_with_and_without_the_demo_profile() -> N
 
 def test_every_shipped_profile_is_valid_and_the_load_command_reads_the_same() -> None:
     profiles = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))["profiles"]
-    assert {"smoke", "standard", "soak", "demo"} <= set(profiles)
+    assert {"smoke", "standard", "soak", "demo", "pull-request"} <= set(profiles)
     for profile in profiles:
         settings = read_settings(SHIPPED, profile=profile)
         assert read_load_settings(SHIPPED, profile) == settings.load
@@ -40,6 +40,11 @@ def test_every_shipped_profile_is_valid_and_the_load_command_reads_the_same() ->
 
 def test_the_standard_profile_is_what_holds_without_one() -> None:
     assert read_settings(SHIPPED, profile="standard") == read_settings(SHIPPED)
+
+
+def test_a_comparison_is_advisory_unless_a_fork_says_that_it_binds(tmp_path: Path) -> None:
+    assert not read_settings(SHIPPED, profile="pull-request").pull_request.binding
+    assert read_settings(changed(tmp_path, "binding = false", "binding = true")).pull_request.binding
 
 
 @pytest.mark.parametrize(
@@ -54,6 +59,8 @@ def test_the_standard_profile_is_what_holds_without_one() -> None:
         ("patience_s = 120", "patience_s = 1200", r"rollback_patience_s \(900\) must be at least patience_s \(1200\)"),
         ("mirror_percent = 0", "mirror_percent = 51", r"shift.mirror_percent: .*50 \(it is 51\)"),
         ('afterwards = "delete"', 'afterwards = "keep"', r"soak.afterwards: .*'delete' or 'scale' \(it is 'keep'\)"),
+        ("binding = false", "binding = 2", r"pull_request.binding: .*boolean.* \(it is 2\)"),
+        ("binding = false", "blocking = true", r"pull_request.blocking: Extra inputs are not permitted"),
         ("[shift]", "[shift", r"release.toml cannot be read"),
     ],
 )
