@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fuzz faults calibrate conformance lint format lock emulator env
+.PHONY: help demo test bench fuzz faults calibrate conformance lint lint-workflows audit format lock emulator model env
 
 # The demo's second model: good is promoted, slow and wrong are refused.
 CANDIDATE ?= good
@@ -13,19 +13,24 @@ REPORTS ?= reports
 PEERS ?= default
 # How long make fuzz looks for a body that breaks the contract
 FUZZ_S ?= 60
+# What a model is called: the last commit that changed what it is trained from
+VERSION ?= $(shell git log -1 --format=%h --abbrev=12 -- model requirements/model.txt)
 # Further arguments: make test ARGS="tests/unit -k gate", make faults ARGS="--sample 60"
 ARGS ?=
 
 PYTHON_IN_VENV := .venv/bin/python
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: env ## a whole release on this machine, from training to 100 % (CANDIDATE=slow or wrong: a refusal)
 	@$(PYTHON_IN_VENV) -m deployment demo --candidate $(CANDIDATE) --runtime $(RUNTIME) --reports-dir $(REPORTS)
 
+model: env ## train what this commit describes, into artifacts/model
+	@$(PYTHON_IN_VENV) -m model train --version $(VERSION) --output artifacts/model
+
 test: env ## all tests; those of containers need a Docker Engine (CI=true installs one)
-	@$(PYTHON_IN_VENV) -m pytest $(ARGS)
+	@$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadscope $(ARGS)
 
 bench: env ## the service against its peers, each on one core, and what it must reach (PEERS=all: more of them)
 	@scripts/wrk.sh
@@ -46,6 +51,12 @@ conformance: env ## which of the SDK's operations behave as on Azure, against th
 
 lint: env ## formatting, types, and the linters of shell, Dockerfile and workflows
 	@scripts/lint.sh
+
+lint-workflows: env ## the linters of workflows, composite actions and dependabot.yml alone
+	@scripts/lint.sh workflows
+
+audit: env ## known vulnerabilities in what requirements/*.txt lock
+	@scripts/audit.sh
 
 format: env ## let ruff format and mend what it can
 	@.venv/bin/ruff check --fix --quiet . && .venv/bin/ruff format .

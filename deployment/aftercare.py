@@ -8,9 +8,9 @@ from deployment.hold import Hold
 from deployment.outcomes import BadInputError
 from deployment.patience import PatientPlatform
 from deployment.phases import Phase
-from deployment.platform import RELEASE_ID_TAG, Endpoint, require
+from deployment.platform import RELEASE_ID_TAG, Deployment, Endpoint, require
 from deployment.record import Record, new_holder, read_record, stamp, utc_now
-from deployment.settings import Afterwards, ReleaseSettings
+from deployment.settings import Afterwards, ReleaseSettings, SoakSettings
 from deployment.taking import observe_settled
 
 Say = Callable[[str], None]
@@ -43,25 +43,19 @@ class Aftercare:
             self.say(f"{record.kept} stays warm until {stamp_of(record)}, the way back of release {record.release_id}")
             return
         hold = self.take(endpoint, record) if record is not None else None
-        for name in self.left_over(endpoint):
+        for name in left_over(endpoint, record, self.settings.soak):
             if hold is not None:
                 hold.refuse_unless_ours()
-            self.retire(endpoint, name, kept=(record.kept or record.live) if record is not None else "")
+            self.retire(endpoint.deployments[name], record)
         if hold is not None and hold.record.phase is Phase.PROMOTED:
             hold.put(replace(hold.record, phase=Phase.DONE, kept="", kept_until=None), endpoint.routing, self.platform)
         self.say(f"endpoint {endpoint.name}: {endpoint.routing}")
 
-    def left_over(self, endpoint: Endpoint) -> list[str]:
-        """Return what releases have made and no request reaches; what others have made is theirs."""
-        made = {name for name, found in endpoint.deployments.items() if RELEASE_ID_TAG in found.tags}
-        return sorted(made - set(endpoint.traffic) - set(endpoint.mirror_traffic))
-
-    def retire(self, endpoint: Endpoint, name: str, *, kept: str) -> None:
-        soak, deployment = self.settings.soak, endpoint.deployments[name]
-        if soak.afterwards is Afterwards.SCALE and deployment.is_healthy and name == kept:
-            if deployment.instance_count > soak.instances:
-                self.platform.scale(name, soak.instances)
-                self.say(f"{name} scaled from {deployment.instance_count} to {soak.instances} instances")
+    def retire(self, deployment: Deployment, record: Record | None) -> None:
+        name, instances = deployment.name, self.settings.soak.instances
+        if is_scaled_down(deployment, record, self.settings.soak):
+            self.platform.scale(name, instances)
+            self.say(f"{name} scaled from {deployment.instance_count} to {instances} instances")
             return
         self.platform.delete_deployment(name)
         self.say(f"{name} deleted: it had no traffic")
@@ -95,6 +89,24 @@ class Aftercare:
                 f"endpoint {endpoint.name}: release {record.release_id} is under way ({record.phase}); "
                 "`python -m deployment resume` goes on with it, `abort` takes it back"
             )
+
+
+def left_over(endpoint: Endpoint, record: Record | None, soak: SoakSettings) -> list[str]:
+    """Return what releases have made, no request reaches, and `finish` deletes or scales down once no soak goes on.
+
+    What others have made is theirs.
+    """
+    made = {name for name, found in endpoint.deployments.items() if RELEASE_ID_TAG in found.tags}
+    idle = (endpoint.deployments[name] for name in made - set(endpoint.traffic) - set(endpoint.mirror_traffic))
+    return sorted(
+        found.name for found in idle if not is_scaled_down(found, record, soak) or found.instance_count > soak.instances
+    )
+
+
+def is_scaled_down(found: Deployment, record: Record | None, soak: SoakSettings) -> bool:
+    """Tell whether this is the healthy deployment that was live, and it is kept at fewer instances, not deleted."""
+    was_live = record is not None and found.name == (record.kept or record.live)
+    return soak.afterwards is Afterwards.SCALE and found.is_healthy and was_live
 
 
 def stamp_of(record: Record) -> str:

@@ -1,6 +1,6 @@
 """The commands of a release: all phases, or each alone for a workflow's jobs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,8 +27,9 @@ from deployment.patience import PatientPlatform
 from deployment.platform import require
 from deployment.record import read_record
 from deployment.release import Release, Result
-from deployment.releasing import Paths, connect, git_sha, make_rollout, patiently, write_reports
+from deployment.releasing import Paths, connect, git_sha, make_rollout, patiently, with_steps, write_reports
 from deployment.rollout import Rollout
+from deployment.telling import tell_github, tell_phase
 from load.rows_file import RowsError
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ Drill = Annotated[
     bool | None,
     typer.Option("--drill/--no-drill", help=r"Walk the way back once before traffic moves; default: as \[shift] says."),
 ]
+Steps = Annotated[
+    str, typer.Option(help=r"The candidate's share, step by step, as 10,50,100; default: as \[shift] says.")
+]
 Preflight = Annotated[bool, typer.Option("--preflight/--no-preflight", help="Check all that can be, before the rest.")]
 
 
@@ -54,6 +58,7 @@ def promote(
     release_id: ReleaseId = "",
     run_url: RunUrl = "",
     drill: Drill = None,
+    steps: Steps = "",
     preflight: Preflight = True,
 ) -> None:
     """Preflight, deploy at 0 %, smoke, load, gate, shift; back at the first breach.
@@ -67,7 +72,7 @@ def promote(
             refuse_unless_ready(azure, paths, image, release.release_id)
         return release
 
-    go(paths, find, lambda rollout: rollout.promote(), drill=drill)
+    go(paths, find, lambda rollout: rollout.promote(), drill=drill, steps=steps)
 
 
 @with_paths(reports=True)
@@ -116,9 +121,10 @@ def shift(
     release_id: ExpectedId = "",
     run_url: RunUrl = "",
     drill: Drill = None,
+    steps: Steps = "",
 ) -> None:
     """Move the traffic to a candidate that the gate has passed; back at the first breach."""
-    go(paths, under_way(model_dir, run_url, release_id), single_steps.shift, drill=drill)
+    go(paths, under_way(model_dir, run_url, release_id), single_steps.shift, drill=drill, steps=steps)
 
 
 EXAMPLES: dict[Callable[..., None], str] = {
@@ -128,7 +134,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     smoke: "smoke --model-dir artifacts/model-3",
     load: "load --model-dir artifacts/model-3 --profile demo",
     gate: "gate --model-dir artifacts/model-3 --profile demo",
-    shift: "shift --model-dir artifacts/model-3 --no-drill",
+    shift: "shift --model-dir artifacts/model-3 --steps 5,25,100 --no-drill",
 }
 
 
@@ -187,9 +193,9 @@ def refuse_unless_ready(azure: "AzureML", paths: Paths, image: str, release_id: 
         raise BadInputError(f"preflight: {told}. Nothing was touched; --no-preflight begins anyway")
 
 
-def go(paths: Paths, find: Find, run: Run, *, drill: bool | None = None) -> None:
+def go(paths: Paths, find: Find, run: Run, *, drill: bool | None = None, steps: str = "") -> None:
     """Run some phases of a release, write its report, and end with the exit code of what came out."""
-    settings = settings_of(paths)
+    settings = with_steps(settings_of(paths), steps)
     console = make_console()
     with LiveDisplay(console) as display:
         display.started("connecting to Azure ML")
@@ -199,14 +205,24 @@ def go(paths: Paths, find: Find, run: Run, *, drill: bool | None = None) -> None
         result = run(rollout)
     if result is None:
         console.print(f"release {release.release_id}: {rollout.journal.phase}", markup=False)
+        tell_phase(release.release_id, rollout.journal.phase)
         return
-    print_result(console, result, {"release": release.release_id, **written_reports(result, release, paths)})
+    written = written_reports(result, release, paths)
+    print_result(console, result, {"release": release.release_id, **written})
+    tell_github(result, release.release_id, folder_of(written))
     raise SystemExit(result.outcome.exit_code)
 
 
-def written_reports(result: Result, release: Release, paths: Paths) -> dict[str, str]:
+def folder_of(written: Mapping[str, str]) -> Path | None:
+    """Return the folder of the reports that were written just now; None where none could be."""
+    return Path(written["report"]).parent if "report" in written else None
+
+
+def written_reports(
+    result: Result, release: Release, paths: Paths, facts: dict[str, str] | None = None
+) -> dict[str, str]:
     """Write the reports and return where they are; a full disk must not hide how the release ended."""
     try:
-        return write_reports(result, release, paths, {})
+        return write_reports(result, release, paths, facts or {})
     except (OSError, RowsError) as error:
         return {"no report": str(error)}

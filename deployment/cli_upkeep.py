@@ -1,8 +1,6 @@
 """The commands around a release: before it, over its head, and after it."""
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from deployment import github
 from deployment.aftercare import Aftercare
 from deployment.checks import Check, Standing
 from deployment.cli_options import (
@@ -27,19 +26,16 @@ from deployment.display import LiveDisplay, make_console
 from deployment.evidence import Evidence
 from deployment.journal import Journal
 from deployment.outcomes import EXIT_BAD_INPUT, Outcome
-from deployment.record import read_record
 from deployment.releasing import Paths, connect
-from deployment.standing import endpoint_standing, history_table, status_table
 from deployment.takeback import TakeBack, TakenBack
 from deployment.taking import COLOURS
+from load.report_markup import table
 
 if TYPE_CHECKING:
     from deployment.azureml import AzureML
 
 How = Callable[[TakeBack], TakenBack]
-NO_ENDPOINT = "The endpoint does not exist yet; `python -m deployment promote` creates it."
 STYLES = {Standing.OK: "green", Standing.WARN: "yellow", Standing.FAIL: "red"}
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 @with_paths()
@@ -62,17 +58,21 @@ def rollback(
     run_url: RunUrl = "",
 ) -> None:
     """Give one deployment all traffic, without a gate, unless it is not healthy; ends a release that is under way."""
-    take_back(paths, model_dir, run_url, lambda taking: taking.roll_back(to))
+    take_back("rollback", paths, model_dir, run_url, lambda taking: taking.roll_back(to))
 
 
 @with_paths(reports=True)
 def abort(
     paths: Paths,
+    release_id: Annotated[
+        str, typer.Option(help="End this release alone: where it is not under way, say so, touch nothing, exit 0.")
+    ] = "",
     model_dir: OptionalModelDir = None,
     run_url: RunUrl = "",
 ) -> None:
     """End the release that is under way: its process can write no more, and the traffic goes where it was before."""
-    take_back(paths, model_dir, run_url, TakeBack.abort)
+    how = (lambda taking: taking.abort_only(release_id)) if release_id else TakeBack.abort
+    take_back("abort", paths, model_dir, run_url, how)
 
 
 @with_paths()
@@ -81,9 +81,17 @@ def finish(
     now: Annotated[bool, typer.Option("--now", help="Give up a way back whose time is not over.")] = False,
 ) -> None:
     """Delete, or scale down, what has no traffic and need not be kept any more; may be repeated."""
-    settings = settings_of(paths)
-    say = make_console().print
-    Aftercare(connect_patiently(paths, settings), settings, lambda line: say(line, markup=False)).finish(at_once=now)
+    settings, console, said = settings_of(paths), make_console(), list[str]()
+
+    def say(line: str) -> None:
+        console.print(line, markup=False)
+        said.append(line)
+
+    try:
+        Aftercare(connect_patiently(paths, settings), settings, say).finish(at_once=now)
+    finally:
+        if said:
+            github.add_summary(table(("finish",), [(line,) for line in said]))
 
 
 @with_paths()
@@ -109,47 +117,11 @@ def teardown(
     aftercare.teardown(force=force)
 
 
-@with_paths()
-def status(
-    paths: Paths,
-    as_json: AsJson = False,
-) -> None:
-    """Show who serves: deployments, roles, traffic, images, models, releases, phase and age."""
-    console = make_console()
-    endpoint = connect_patiently(paths, settings_of(paths)).observe()
-    if as_json:
-        typer.echo(json.dumps(endpoint_standing(endpoint) if endpoint else None, indent=1))
-    elif endpoint is None:
-        console.print(NO_ENDPOINT)
-    else:
-        for line in status_table(endpoint):
-            console.print(line, markup=False)
-
-
-@with_paths()
-def history(
-    paths: Paths,
-    as_json: AsJson = False,
-) -> None:
-    """Show the last ten releases of the endpoint and how each ended."""
-    endpoint = connect_patiently(paths, settings_of(paths)).observe()
-    record = read_record(endpoint.tags) if endpoint else None
-    past = record.past if record else ()
-    if as_json:
-        typer.echo(json.dumps([asdict(entry) for entry in past], indent=1, default=str))
-    elif not past:
-        make_console().print("No release has ended yet." if endpoint else NO_ENDPOINT)
-    else:
-        make_console().print(history_table(past))
-
-
 EXAMPLES: dict[Callable[..., None], str] = {
     preflight: "preflight --image myregistry.azurecr.io/diabetes-byoc@sha256:...",
     rollback: "rollback --to blue --model-dir artifacts/model-2",
-    abort: "abort",
+    abort: "abort --release-id run-4242",
     finish: "finish --now",
-    status: "status --json",
-    history: "history",
     teardown: "teardown --yes",
 }
 
@@ -160,7 +132,7 @@ def register(app: typer.Typer) -> None:
         app.command(epilog=f"Example: python -m deployment {example}")(command)
 
 
-def take_back(paths: Paths, model_dir: Path | None, run_url: str, how: How) -> None:
+def take_back(name: str, paths: Paths, model_dir: Path | None, run_url: str, how: How) -> None:
     """Run one of the commands that give traffic back, and end with 0 or, where it froze, with that exit code."""
     settings = settings_of(paths)
     model = artefacts_if(model_dir)
@@ -170,8 +142,12 @@ def take_back(paths: Paths, model_dir: Path | None, run_url: str, how: How) -> N
         journal = Journal(Evidence(paths.reports_dir / "taken-back").journal_path, display)
         platform = connect(paths, settings.platform)
         taken = how(TakeBack(platform, settings, model.golden if model else None, journal, run_url))
-    console.print(f"{taken.outcome.upper()} {taken.sentence}", markup=False)
-    raise SystemExit(Outcome.FROZEN.exit_code if taken.outcome is Outcome.FROZEN else 0)
+    outcome = taken.outcome or "nothing to do"
+    console.print(f"{outcome.upper()} {taken.sentence}", markup=False)
+    github.add_summary(table((name, "why", "traffic now"), [(outcome, taken.sentence, str(taken.routing))]))
+    if taken.outcome is Outcome.FROZEN:
+        github.annotate("error", f"{name}: {outcome}", taken.sentence)
+        raise SystemExit(Outcome.FROZEN.exit_code)
 
 
 def run_preflight(azure: "AzureML", paths: Paths, image: str, release_id: str = "") -> tuple[Check, ...]:
@@ -193,10 +169,13 @@ def run_preflight(azure: "AzureML", paths: Paths, image: str, release_id: str = 
 
 
 def print_checks(console: Console, checks: tuple[Check, ...]) -> None:
-    table = Table("check", "", "found")
+    """Print the checks, and add them to the job's summary."""
+    shown = Table("check", "", "found")
     for check in checks:
-        table.add_row(check.name, Text(check.standing, style=STYLES[check.standing]), Text(check.found))
-    console.print(table)
+        shown.add_row(check.name, Text(check.standing, style=STYLES[check.standing]), Text(check.found))
+    console.print(shown)
+    rows = ((check.name, check.standing, check.found, check.fix) for check in checks)
+    github.add_summary(f"## Preflight\n\n{table(('check', '', 'found', 'what to do'), rows)}")
     for check in checks:
         if check.fix:
             # Outside of the table, which would break a command in two, and nobody could copy it.

@@ -25,6 +25,7 @@ class Outcome(StrEnum):
 
 
 EXIT_BAD_INPUT = 2
+EXIT_LEFT_OVER = 18  # what `guard` found, and nobody has repaired
 EXIT_PLATFORM_ERROR = 20
 EXIT_CLIENTS_FAILED = 21
 EXIT_CODES = {

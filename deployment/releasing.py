@@ -9,14 +9,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from deployment.evidence import Evidence
 from deployment.journal import Journal, Watcher
-from deployment.outcomes import Outcome
+from deployment.outcomes import BadInputError, Outcome
 from deployment.patience import PatientPlatform
 from deployment.platform import Platform
 from deployment.release import Release, Result
 from deployment.rollout import Rollout
-from deployment.settings import PlatformSettings, ReleaseSettings
+from deployment.settings import PlatformSettings, ReleaseSettings, ShiftSettings
 from load.report import ReleaseReport, render_comment, render_html, render_json, render_junit, render_markdown
 from load.rows_file import read_rows
 
@@ -54,6 +56,27 @@ def connect(paths: Paths, settings: PlatformSettings) -> "AzureML":
 
 def patiently(platform: Platform, settings: ReleaseSettings) -> PatientPlatform:
     return PatientPlatform(platform, settings.platform.patience_s)
+
+
+def with_steps(settings: ReleaseSettings, steps: str) -> ReleaseSettings:
+    """Return the settings with these steps of the traffic, written as 10,50,100; empty leaves those of the file.
+
+    Raises BadInputError where the file would not be allowed to have them.
+    """
+    if not steps.strip():
+        return settings
+    try:
+        percentages = [int(each) for each in steps.split(",")]
+    except ValueError:
+        raise BadInputError(
+            f"--steps: {steps!r} is not percentages with commas between them, such as 10,50,100"
+        ) from None
+    try:
+        shift = ShiftSettings.model_validate({**settings.shift.model_dump(), "steps_percent": percentages})
+    except ValidationError as error:
+        faults = "; ".join(fault["msg"] for fault in error.errors())
+        raise BadInputError(f"--steps: {steps!r}: {faults}; give rising percentages, the last one 100") from error
+    return settings.model_copy(update={"shift": shift})
 
 
 def make_rollout(

@@ -15,8 +15,13 @@ from deployment.platform import (
     Endpoint,
 )
 from deployment.record import Past, Record, digest_of, read_record, utc_now
+from load.report_markup import plain
+from load.report_markup import table as markdown_table
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+Row = tuple[str, ...]
+STATUS_COLUMNS = ("deployment", "role", "traffic", "state", "instances", "model", "image", "release", "age")
+HISTORY_COLUMNS = ("release", "ended as", "at", "deployment", "model", "image", "commit")
 
 
 def endpoint_standing(endpoint: Endpoint) -> dict[str, Any]:
@@ -65,14 +70,31 @@ def deployment_standing(endpoint: Endpoint, found: Deployment, record: Record | 
 
 def status_table(endpoint: Endpoint) -> Iterator[str | Table]:
     """Yield the endpoint's line, the release's and a table of the deployments."""
+    yield from status_lines(endpoint)
+    table = Table(*STATUS_COLUMNS)
+    for row in status_rows(endpoint):
+        table.add_row(*row)
+    yield table
+
+
+def status_markdown(endpoint: Endpoint) -> str:
+    """Return the same for a job's summary."""
+    lines = (plain(line) for line in status_lines(endpoint))
+    return "\n\n".join(["## Who serves", *lines, markdown_table(STATUS_COLUMNS, status_rows(endpoint))])
+
+
+def status_lines(endpoint: Endpoint) -> Iterator[str]:
     record = read_record(endpoint.tags)
     yield f"{endpoint.name}: {endpoint.routing} ({endpoint.provisioning_state})"
     if record is not None:
         yield release_line(record)
-    table = Table("deployment", "role", "traffic", "state", "instances", "model", "image", "release", "age")
+
+
+def status_rows(endpoint: Endpoint) -> Iterator[Row]:
+    record = read_record(endpoint.tags)
     for found in in_order(endpoint):
         tags = found.tags
-        table.add_row(
+        yield (
             found.name,
             role_of(endpoint, found, record),
             f"{endpoint.traffic.get(found.name, 0)} %",
@@ -83,7 +105,6 @@ def status_table(endpoint: Endpoint) -> Iterator[str | Table]:
             tags.get(RELEASE_ID_TAG, "?"),
             age_of(tags.get(DEPLOYED_AT_TAG)),
         )
-    yield table
 
 
 def release_line(record: Record) -> str:
@@ -106,13 +127,21 @@ def role_of(endpoint: Endpoint, found: Deployment, record: Record | None) -> str
 
 def history_table(past: tuple[Past, ...]) -> Table:
     """Return the releases that have ended, the latest first."""
-    table = Table("release", "ended as", "at", "deployment", "model", "image", "commit")
+    table = Table(*HISTORY_COLUMNS)
+    for row in history_rows(past):
+        table.add_row(*row)
+    return table
+
+
+def history_markdown(past: tuple[Past, ...]) -> str:
+    """Return the same for a job's summary."""
+    return f"## What was released\n\n{markdown_table(HISTORY_COLUMNS, history_rows(past))}"
+
+
+def history_rows(past: tuple[Past, ...]) -> Iterator[Row]:
     for entry in past:
         at = f"{entry.finished_at:%Y-%m-%d %H:%M} UTC"
-        table.add_row(
-            entry.release_id, entry.outcome, at, entry.deployment, entry.model_version, entry.image, entry.commit
-        )
-    return table
+        yield (entry.release_id, entry.outcome, at, entry.deployment, entry.model_version, entry.image, entry.commit)
 
 
 def in_order(endpoint: Endpoint) -> list[Deployment]:

@@ -24,30 +24,51 @@ WITHOUT_A_RELEASE = "none"
 
 @dataclass(frozen=True)
 class TakenBack:
-    """Who has the traffic now, and whether that was seen."""
+    """Who has the traffic now, and whether that was seen; an outcome of None: nothing was to be done, or touched."""
 
-    outcome: Outcome
+    outcome: Outcome | None
     sentence: str
     routing: Routing
 
 
 @dataclass(frozen=True)
 class TakeBack:
-    """What both commands need; without golden requests the containers' root route is asked instead."""
+    """What both commands need; without golden requests the containers' root route is asked instead.
+
+    Only `over_all_heads` is the endpoint taken from a release that has changed it since it was read.
+    """
 
     platform: Platform
     settings: ReleaseSettings
     golden: GoldenRequests | None
     journal: Journal
     run_url: str = ""
+    over_all_heads: bool = True
 
     def abort(self) -> TakenBack:
         """End the release that is under way: the traffic goes where it was before; raises BadInputError without one."""
         endpoint = self.observe()
         record = read_record(endpoint.tags)
         if record is None or not record.in_flight:
-            last = f"release {record.release_id} has ended as {record.phase}" if record else "there has been none"
-            raise BadInputError(f"abort: no release is under way on endpoint {endpoint.name}; {last}")
+            raise BadInputError(f"abort: no release is under way on endpoint {endpoint.name}; {last_of(record)}")
+        return self.end(endpoint, record)
+
+    def abort_only(self, release_id: str) -> TakenBack:
+        """End this release; where it is not under way, or not any more, say so and touch nothing."""
+        found = self.look()
+        if found is None:
+            return TakenBack(None, "the endpoint does not exist: nothing is under way", Routing({}))
+        record = read_record(found.tags)
+        if record is None or not record.in_flight:
+            said = f"release {release_id} is not under way on endpoint {found.name}; {last_of(record)}"
+            return TakenBack(None, said, found.routing)
+        if record.release_id != release_id:
+            said = f"release {release_id} is not under way on endpoint {found.name}, but {record.release_id} is"
+            return TakenBack(None, f"{said} ({record.phase}, held by {record.holder})", found.routing)
+        return self.end(found, record)
+
+    def end(self, endpoint: Endpoint, record: Record) -> TakenBack:
+        """End a release that is under way on this endpoint, as its record says."""
         target = Routing({record.live: 100} if record.live else {})
         if record.phase in BEGUN and endpoint.routing == target:
             return self.end_without_traffic(endpoint, record)
@@ -69,9 +90,12 @@ class TakeBack:
         return self.go(endpoint, hold, wanted)
 
     def observe(self) -> Endpoint:
+        return require(self.look())
+
+    def look(self) -> Endpoint | None:
         patience_s = self.settings.platform.rollback_patience_s
         patient = PatientPlatform(self.platform, patience_s, repeated=(Exception,))
-        return require(observe_settled(patient, self.settings.platform))
+        return observe_settled(patient, self.settings.platform)
 
     def readable_record(self, endpoint: Endpoint) -> Record | None:
         """Return the record; None where there is none, or it was damaged, which must not stand in the way back."""
@@ -110,10 +134,12 @@ class TakeBack:
                 self.journal.record(f"{target} scaled from {before} to {wanted} instances")
 
     def hold_of(self, endpoint: Endpoint, found: Record) -> Hold:
-        """Return the hold that takes the endpoint from whoever has it, however it is routed by then."""
+        """Return the hold that takes the endpoint from whoever has it, however it is routed by then if over heads."""
         patient = PatientPlatform(self.platform, self.settings.platform.patience_s)
         record, lease_s = replace(found, holder=new_holder(self.run_url)), self.settings.platform.lease_s
-        return Hold(patient, record, (endpoint.routing,), (endpoint.holder,), lease_s, over_all_heads=True)
+        return Hold(
+            patient, record, (endpoint.routing,), (endpoint.holder,), lease_s, over_all_heads=self.over_all_heads
+        )
 
     def end_without_traffic(self, endpoint: Endpoint, record: Record) -> TakenBack:
         """End a release whose candidate has had no traffic: there is nothing to give back, and nobody to ask."""
@@ -127,10 +153,8 @@ class TakeBack:
         self.journal.phase, self.journal.traffic = Phase.ROLLING_BACK, target.traffic
         self.journal.record(f"{endpoint.routing} before; all traffic to {target}")
         with undisturbed(self.journal.started), self.client(endpoint) as client:
-            limits, timeout_s = self.settings.platform, self.settings.shift.routing_timeout_s
-            way = WayBack(self.platform, self.question(client), limits.rollback_patience_s, timeout_s)
             try:
-                check = way.walk(hold, target)
+                check = self.way(client).walk(hold, target)
             except (NoSafeWayError, ConflictError) as error:
                 return self.frozen(f"there is no safe way back: {error}", endpoint.routing)
             if not check.fits:
@@ -138,6 +162,19 @@ class TakeBack:
             self.let_go(hold)
         self.journal.enter(Phase.ROLLED_BACK, check.reason, verified=True if client else None)
         return TakenBack(Outcome.ROLLED_BACK, f"{target}: {check.reason}", target)
+
+    def restore(self, endpoint: Endpoint, record: Record, routing: Routing) -> TakenBack:
+        """Give the endpoint the traffic again that a release which has ended left; its record stays as it is."""
+        with undisturbed(self.journal.started), self.client(endpoint) as client:
+            try:
+                check = self.way(client).walk(self.hold_of(endpoint, record), routing, record.phase)
+            except (NoSafeWayError, ConflictError) as error:
+                return TakenBack(Outcome.FROZEN, f"there is no safe way to {routing}: {error}", endpoint.routing)
+        return TakenBack(Outcome.ROLLED_BACK if check.fits else Outcome.FROZEN, f"{routing}: {check.reason}", routing)
+
+    def way(self, client: ScoringClient | None) -> WayBack:
+        patience_s, timeout_s = self.settings.platform.rollback_patience_s, self.settings.shift.routing_timeout_s
+        return WayBack(self.platform, self.question(client), patience_s, timeout_s)
 
     def say_so(self, endpoint: Endpoint, wanted: Routing) -> TakenBack:
         """Look whether who has all traffic already is seen to; nothing is changed."""
@@ -194,6 +231,10 @@ class TakeBack:
             git_sha="",
             routing=endpoint.routing,
         )
+
+
+def last_of(record: Record | None) -> str:
+    return f"release {record.release_id} has ended as {record.phase}" if record else "there has been none"
 
 
 def aimed_at(target: str, endpoint: Endpoint, record: Record) -> Record:

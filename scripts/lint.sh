@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
-# Every linter over everything it knows; all run, and the exit code tells whether any complained.
+# Every linter over everything it knows, or, as `lint.sh workflows`, those of workflows, actions and the image alone; all
+# run, and the exit code tells whether any complained.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 export PATH="$PWD/.venv/bin:$PATH"
+
+what=${1:-everything}
+if [[ $what != everything && $what != workflows ]]; then
+  echo "lint: '$what' is not known; give nothing, or workflows" >&2
+  exit 2
+fi
 
 complaints=()
 check() { # name, command
@@ -16,15 +23,20 @@ check() { # name, command
   fi
 }
 
-check "ruff check" ruff check .
-check "ruff format" ruff format --check .
-check "mypy" mypy
-check "shellcheck" shellcheck --severity=style scripts/*.sh .ci/run
-check "hadolint" hadolint --failure-threshold info service/Dockerfile
+if [[ $what == everything ]]; then
+  check "ruff check" ruff check .
+  check "ruff format" ruff format --check .
+  check "mypy" mypy
+  check "shellcheck" shellcheck --severity=style scripts/*.sh .ci/run
+fi
 check "actionlint" actionlint -no-color
 check "zizmor" zizmor --offline --persona=pedantic --no-progress --strict-collection --color=never .
 check "workflow schema" check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 check "workflow timeouts" check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+check "action schema" check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+check "dependabot schema" check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+check "act" act --validate --strict -W .github/workflows/
+check "hadolint" hadolint --failure-threshold info service/Dockerfile
 
 if ((${#complaints[@]})); then
   printf 'lint: %s complained\n' "${complaints[*]}" >&2

@@ -97,3 +97,10 @@ def test_calibrating_prints_a_table_and_one_sentence_and_writes_the_figures(tmp_
     assert "0.00 % of the +50 % releases passed" in made.stdout
     figures = json.loads((tmp_path / "calibrate.json").read_text(encoding="utf-8"))["figures"]
     assert {"name": "+50 %: PASS", "value": 0.0, "unit": "ratio", "at_most": 0.0} in figures
+
+
+def test_the_workflows_are_linted_clean() -> None:
+    made = subprocess.run(["make", "lint-workflows"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout + made.stderr
+    for linter in ("actionlint", "zizmor", "workflow timeouts", "dependabot"):
+        assert f"ok    {linter}" in made.stdout

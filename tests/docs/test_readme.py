@@ -21,6 +21,7 @@ EXECUTED_BY = {
     "make faults": "tests/faults/test_faults.py::"
     "test_releases_that_are_struck_at_any_call_keep_every_promise_and_are_repaired_by_the_next_run",
     "make calibrate": COMMANDS + "test_calibrating_prints_a_table_and_one_sentence_and_writes_the_figures",
+    "make lint-workflows": COMMANDS + "test_the_workflows_are_linted_clean",
     "make emulator": WALK,
     ".venv/bin/python -m model train --version 1 --output artifacts/model-1": WALK,
     "image=$(.venv/bin/python -m deployment build --model-dir artifacts/model-1)": WALK,

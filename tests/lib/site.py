@@ -41,16 +41,16 @@ mirror_s = 2
 [profiles.{name}.soak]
 afterwards = "{afterwards}"
 [profiles.{name}.load]
-rate_pairs_per_s = 15
-warmup_s = 2
-duration_s = 11
+rate_pairs_per_s = 20
+warmup_s = 1
+duration_s = 8
 timeout_s = 10
 [profiles.{name}.gate]
 ignore_below_ms = 40
 max_error_ratio = 0.05
 max_error_increase = 0.05
 min_samples = 100
-block_s = 1
+block_s = 0.8
 max_lag_p99_ms = 250
 """
 

@@ -1,4 +1,4 @@
-"""The README's demos, with processes as colours."""
+"""The README's demos: the first as it stands there, the refusals with processes as colours."""
 
 import json
 import re
@@ -11,16 +11,19 @@ import pytest
 
 from deployment.outcomes import Outcome
 from load.verdict import Outcome as GateOutcome
-from tests.lib.demo import Demo, make_demo
+from tests.lib.demo import Demo, ReadmeDemo, make_demo
 from tests.lib.emulator import REPOSITORY
 
 pytestmark = pytest.mark.release
+PROCESSES = "processes of the same code"
 
 
-def test_the_demo_promotes_the_second_model_and_no_client_request_fails(tmp_path: Path) -> None:
-    demo = make_demo(tmp_path, "RUNTIME=processes")
+@pytest.mark.timeout(600)  # the first that asks for the demo may have to install an engine before
+def test_the_demo_promotes_the_second_model_and_no_client_request_fails(readme_demo: ReadmeDemo) -> None:
+    demo = readme_demo.demo
     assert demo.exit_code == 0, demo.output
-    assert "processes of the same code" in demo.output
+    runtime = "containers of the image that this demo builds" if readme_demo.is_in_containers else PROCESSES
+    assert f"Colours are {runtime}" in demo.output
     assert re.search(r"background client +\d+ requests \(blue \d+, green \d+\), 0 failed", demo.output)
     for percent in (10, 50, 100):
         assert re.search(rf"verified \d+ of 300 probes reached green at {percent} %", demo.output)
@@ -60,6 +63,7 @@ def test_a_demo_of_a_refusal_leaves_live_at_100_percent_and_says_why_first(
 ) -> None:
     demo = make_demo(tmp_path, "RUNTIME=processes", f"CANDIDATE={candidate}")
     assert demo.exit_code == outcome.exit_code, demo.output
+    assert f"Colours are {PROCESSES}" in demo.output
     assert re.search(r"background client +\d+ requests \(blue \d+\), 0 failed", demo.output)
     assert re.search(r"traffic now +blue 100 %", demo.output)
     assert sentence in demo.report.splitlines()[2]

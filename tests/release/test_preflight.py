@@ -29,12 +29,42 @@ ENDPOINT = f"{Workspace().arm_id}/onlineEndpoints/diabetes"
 ENVIRONMENT = f"{Workspace().arm_id}/environments/tiny/versions"
 
 
+class PreflightProgram:
+    """The program that has the SDK loaded; it ends with its input, and has written nothing but its answers."""
+
+    def __init__(self, environment: dict[str, str], errors: Path) -> None:
+        self._errors = errors
+        pipe = subprocess.PIPE
+        command = [sys.executable, "-m", "tests.lib.preflight_program"]
+        with errors.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, cwd=REPOSITORY, env=environment, stdin=pipe, stdout=pipe, stderr=log, text=True
+            )
+
+    def ask(self, *arguments: str) -> str:
+        """Answer the line that it answers with."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        told = self._errors.read_text(encoding="utf-8")
+        assert answer, told
+        assert "eyJ" not in told, "a token was printed"
+        return answer
+
+    def end(self) -> None:
+        self._process.communicate(timeout=60)
+        assert self._process.returncode == 0
+
+
 @dataclass(frozen=True)
 class Site:
-    """An emulator whose workspace has an open registry for its own, and a folder for files."""
+    """An emulator whose workspace has an open registry for its own, preflight, and a folder for files."""
 
     emulator: RunningEmulator
     registry: Registry
+    program: PreflightProgram
     folder: Path
 
     def preflight(self, image: str, **changes: Any) -> dict[str, Check]:
@@ -43,19 +73,9 @@ class Site:
         settings = yaml.safe_load((shipped / "deployment.yml").read_text(encoding="utf-8"))
         deployment_file = self.folder / "deployment.yml"
         deployment_file.write_text(yaml.safe_dump({**settings, **changes}), encoding="utf-8")
-        program = ["-m", "tests.lib.preflight_program", image, str(shipped / "endpoint.yml"), str(deployment_file)]
-        done = subprocess.run(
-            [sys.executable, *program],
-            cwd=REPOSITORY,
-            env=self.emulator.child_environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert "eyJ" not in done.stdout + done.stderr, "a token was printed"
-        checks = [Check(**each) for each in json.loads(done.stdout.splitlines()[-1])]
+        answer = self.program.ask(image, str(shipped / "endpoint.yml"), str(deployment_file))
+        assert "eyJ" not in answer, "a token was printed"
+        checks = [Check(**each) for each in json.loads(answer)]
         return {each.name: each for each in checks}
 
     @contextlib.contextmanager
@@ -107,7 +127,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running_registry(folder / "registry", is_open=True) as registry:
         options = ("--registry", registry.host, "--foreign-registry", FOREIGN, "--core-quota", str(CORE_QUOTA))
         with running_emulator(folder, options=options) as emulator:
-            yield Site(emulator, registry, folder)
+            program = PreflightProgram(emulator.child_environment, folder / "preflight.log")
+            try:
+                yield Site(emulator, registry, program, folder)
+            finally:
+                program.end()
 
 
 @pytest.fixture

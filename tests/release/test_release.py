@@ -12,11 +12,25 @@ from pathlib import Path
 import pytest
 
 from deployment.image import build_bundle
-from deployment.outcomes import EXIT_BAD_INPUT, EXIT_PLATFORM_ERROR, Outcome
+from deployment.outcomes import EXIT_BAD_INPUT, EXIT_LEFT_OVER, EXIT_PLATFORM_ERROR, Outcome
 from tests.lib.emulator import REPOSITORY, running_emulator, wait_until
+from tests.lib.github_step import a_step
 from tests.lib.site import Finished, Site, finish, train_models
 
 pytestmark = pytest.mark.release
+
+BRIEF = """
+[profiles.brief.load]
+rate_pairs_per_s = 60
+warmup_s = 1
+duration_s = 5
+timeout_s = 10
+[profiles.brief.gate]
+max_error_ratio = 0.05
+min_samples = 100
+block_s = 0.5
+max_lag_p99_ms = 250
+"""
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +201,42 @@ def test_each_phase_alone_takes_the_release_on_from_the_one_before(site: Site) -
     gone = site.command("teardown", "--yes")
     assert "endpoint diabetes deleted, with green" in gone.output
     assert "does not exist" in site.command("status").output
+
+
+def test_what_a_release_has_left_over_is_found_by_the_guard_and_deleted_where_that_is_wished(site: Site) -> None:
+    image = site.image_of("2")
+    begun = site.phase("deploy", "2", "--image", image, "--release-id", "release-of-2")
+    assert begun.exit_code == 0, begun.output
+    aborted = site.command("abort", *site.options, "--release-id", "release-of-2")
+    assert aborted.exit_code == 0, aborted.output
+
+    found = site.command("guard", *site.options)
+    assert found.exit_code == EXIT_LEFT_OVER, found.output
+    assert "no request reaches green of release release-of-2" in found.output
+    repaired = site.command("guard", *site.options, "--repair")
+    assert repaired.exit_code == 0, repaired.output
+    assert [each["name"] for each in site.ask("GET", "/deployments")["value"]] == ["blue"]
+    assert site.traffic() == {"blue": 100}
+
+
+def test_what_serves_is_load_tested_and_left_as_it_is(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = a_step(tmp_path, monkeypatch)
+    settings = site.folder / "release.toml"
+    settings.write_text(settings.read_text(encoding="utf-8") + BRIEF, encoding="utf-8")
+    before = site.ask("GET")
+    tested = site.phase("load-test", "1", "--profile", "brief")
+    assert tested.exit_code == 0, tested.output
+    assert "PASSED blue keeps its SLO" in tested.output
+    assert site.ask("GET") == before
+    page = Path(step.outputs["report"])
+    assert page.parent.name.startswith("load-test-")
+    assert sorted(path.name for path in page.parent.iterdir()) == [
+        *("comment.md", "journal.jsonl", "junit.xml", "report.html", "report.json", "report.md", "rows.csv.gz")
+    ]
+    assert step.outputs["outcome"] == "passed"
+    assert "PASSED" in step.summary.splitlines()[0]
 
 
 def test_an_image_named_by_a_tag_is_refused_before_anything_is_touched(site: Site) -> None:

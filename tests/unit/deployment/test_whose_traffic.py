@@ -90,6 +90,12 @@ def test_a_resumed_shift_that_cannot_begin_does_not_say_that_live_has_all_traffi
     assert not is_split(platform.there().routing) or result.outcome is Outcome.FROZEN
 
 
+# What never works again is given up soon.
+IMPATIENT = SETTINGS.model_copy(
+    update={"platform": SETTINGS.platform.model_copy(update={"patience_s": 0.5, "rollback_patience_s": 0.5})}
+)
+
+
 class BreaksUnderTraffic(FakeScoring):
     """A client of a candidate that answers right until it has traffic."""
 
@@ -107,7 +113,7 @@ def test_an_unexpected_error_on_the_way_back_freezes_or_is_got_over(times: int, 
             raise left.pop()
 
     platform = FakePlatform(an_endpoint(), before_write=refuse)
-    result = a_rollout(platform, tmp_path, client=BreaksUnderTraffic).promote()
+    result = a_rollout(platform, tmp_path, client=BreaksUnderTraffic, settings=IMPATIENT).promote()
     assert result.outcome in {Outcome.ROLLED_BACK, Outcome.FROZEN}
     assert result.outcome is Outcome.FROZEN or not record_on(platform).in_flight
 

@@ -1,0 +1,84 @@
+"""Whether this repository is connected to Azure, and what is left to do for that."""
+
+from collections.abc import Mapping
+
+from deployment.github import add_summary, annotate, set_output
+from pipeline.environment import require
+from pipeline.errors import PipelineError
+from pipeline.markdown import plain, table
+from pipeline.variables import NEEDED, missing_of, read_variables, refuse_unless_complete
+
+ENVIRONMENTS = (
+    ("registry", "build-image", "pushes images, nobody is asked"),
+    ("production", "promote before traffic moves, teardown", "add required reviewers here"),
+    ("production-unattended", "everything else that touches the endpoint", "nobody is asked"),
+    ("staging", "the same for a second endpoint", "as you like"),
+    ("staging-unattended", "the same for a second endpoint", "nobody is asked"),
+)
+CONNECT = """\
+Nothing is wrong: pull requests are tested without Azure, and what needs it was left out. To connect it:
+
+1. Create the environments below (Settings > Environments, or `gh api -X PUT repos/OWNER/REPO/environments/NAME`).
+2. Make a user-assigned managed identity, or an app registration, and give it the role AcrPush on the registry and
+   AzureML Data Scientist and Reader on the workspace's resource group.
+3. Add a federated credential to it for each environment, with the issuer
+   `https://token.actions.githubusercontent.com`, the audience `api://AzureADTokenExchange` and this subject:
+   - repository made or renamed since 2026-07-15: `repo:OWNER@OWNER_ID/REPO@REPO_ID:environment:NAME`
+   - older: `repo:OWNER/REPO:environment:NAME`
+
+   `gh api repos/OWNER/REPO --jq '.owner.id, .id'` prints both numbers. There is no secret to store.
+4. Set the variables below, for the repository or for each environment: Settings > Secrets and variables > Actions >
+   Variables, or `gh variable set NAME` (`--env NAME` for an environment's own).
+"""
+FURTHER = """\
+Optional variables: `ATTEST` = `true` attests images of a private repository too (GitHub Enterprise Cloud), `PROMOTERS`
+names who may promote (logins with commas), `GUARD_REPAIR` = `true` lets the hourly guard repair what it finds.
+
+A private repository below GitHub Enterprise has no required reviewers; there, `PROMOTERS` limits who may promote.
+The file docs/workflows.md has more.
+"""
+
+
+def configured(environ: Mapping[str, str]) -> None:
+    """Give the outputs azure and attest; raises PipelineError where the connection is there by half."""
+    found = read_variables(environ)
+    (visibility,) = require(environ, "VISIBILITY")
+    if len(missing_of(found)) == len(NEEDED):
+        set_output("azure", "false")
+        set_output("attest", "false")
+        add_summary(how_to_connect())
+        annotate("notice", "Azure is not connected", "What needs it was left out; the summary says how to connect it.")
+        return
+    try:
+        refuse_unless_complete(found)
+    except PipelineError:
+        add_summary(by_half(found))
+        raise
+    attest = visibility == "public" or found.get("ATTEST", "").strip().lower() == "true"
+    set_output("azure", "true")
+    set_output("attest", "true" if attest else "false")
+    add_summary(connected(found, visibility, attest=attest))
+
+
+def how_to_connect() -> str:
+    """Return what a newcomer has to do, and where."""
+    environments = table(("environment", "used by", "protection"), ENVIRONMENTS)
+    variables = table(("variable", "what it is"), ((each.name, each.meaning) for each in NEEDED))
+    return f"## Azure is not connected yet\n\n{CONNECT}\n{environments}\n\n{variables}\n\n{FURTHER}"
+
+
+def by_half(found: Mapping[str, str]) -> str:
+    rows = []
+    for each in NEEDED:
+        value = found.get(each.name)
+        state = "not set" if value is None else "set" if each.form.fullmatch(value) else f"not {each.form_told}"
+        rows.append((each.name, state, each.meaning))
+    told = "Set what is missing, or delete all of them to leave Azure out."
+    return f"## Azure is connected by half\n\n{told}\n\n{table(('variable', '', 'what it is'), rows)}"
+
+
+def connected(found: Mapping[str, str], visibility: str, *, attest: bool) -> str:
+    why = f"the repository is {visibility or 'of unknown visibility'}, ATTEST is {found.get('ATTEST', 'not set')}"
+    told = f"Images are {'attested' if attest else 'not attested'}: {plain(why)}."
+    values = table(("variable", "value"), ((each.name, found[each.name]) for each in NEEDED))
+    return f"## Azure is connected\n\n{told}\n\n{values}"
