@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lib import beside
+from tests.lib import beside, executed_table
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def pytest_configure(config: pytest.Config) -> None:
     beside.configure(config)
+    config.pluginmanager.register(executed_table)
 
 
 @pytest.hookimpl(optionalhook=True)
