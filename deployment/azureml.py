@@ -13,6 +13,7 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from deployment.azure_errors import errors_as, quiet, wait_for
 from deployment.credentials import choose_credential
+from deployment.endpoint_name import endpoint_name
 from deployment.fencing import refuse_if_changed, without_record
 from deployment.outcomes import BadInputError, PlatformError, ProvisioningError, TransientError
 from deployment.platform import (
@@ -86,7 +87,7 @@ class AzureML:
         # Its notices of ordinary calls go; its warnings, such as falling back to the public Azure, stay.
         logging.getLogger("azure.ai.ml").setLevel(logging.WARNING)
         with quiet(), errors_as(PlatformError, "workspace"):
-            self.endpoint_name = str(load_online_endpoint(endpoint_file).name)
+            self.endpoint_name = endpoint_name(str(load_online_endpoint(endpoint_file).name), os.environ)
             self.credential = choose_credential(os.environ)
             self.client = MLClient(
                 self.credential,
@@ -115,7 +116,8 @@ class AzureML:
 
     def create_endpoint(self, tags: Mapping[str, str]) -> None:
         with quiet(), errors_as(PlatformError, f"endpoint {self.endpoint_name}"):
-            endpoint = load_online_endpoint(self._endpoint_file)
+            overrides = [{"name": self.endpoint_name}]
+            endpoint = load_online_endpoint(self._endpoint_file, params_override=overrides)
             endpoint.tags = {**(endpoint.tags or {}), **tags}
             self._wait(self.client.online_endpoints.begin_create_or_update(endpoint))
 

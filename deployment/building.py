@@ -53,7 +53,9 @@ def build(model_dir: Path, runtime: Runtime, bundles_dir: Path, on_line: Callabl
 
 def make_base_image(on_line: Callable[[str], None], reason: ImageError) -> None:
     """Make a base image here, because the public one could not be built on; raises `reason` where that fails too."""
-    on_line("the public base image cannot be built on here; making one with debootstrap")
+    on_line("the image cannot be built; looking whether that is for want of a base image")
     made = subprocess.run([MAKE_BASE_IMAGE], check=False, capture_output=True, text=True)
-    if made.returncode != 0 or choose_base_image() is None:
+    if made.returncode == 0 and choose_base_image() is None:
+        raise reason  # the public one can be had: something else is wrong
+    if made.returncode != 0:
         raise ImageError(f"{reason}\nAnd no base image could be made here: {made.stderr.strip()}") from reason

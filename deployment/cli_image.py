@@ -23,8 +23,8 @@ from deployment.fetching import fetch as fetch_model
 from deployment.golden import read_artefacts
 from deployment.login import log_in
 from deployment.outcomes import BadInputError
+from deployment.publishing import later_revision, name_of, tag_of
 from deployment.publishing import publish as publish_image
-from deployment.publishing import tag_of
 from deployment.registry import require_host
 from deployment.releasing import Paths, git_sha
 from load.report_markup import fenced, table
@@ -107,19 +107,22 @@ def publish(
     commit = git_sha()
     if commit == "unknown":
         raise BadInputError("publish: the folder is no git repository, so there is no commit to tag the image with")
+    host = require_host(registry)
+    tags = [commit]
+    if also_tag and (tag := tag_of(also_tag)) != commit:
+        if later := later_revision(name_of(require_digest(image), host), tag, commit):
+            typer.echo(f"{tag} is of a later commit, {later}, and stays there", err=True)
+        else:
+            tags.append(tag)
     published = publish_image(
-        require_digest(image),
-        tar=tar,
-        registry=require_host(registry),
-        tags=list(dict.fromkeys([commit, *([tag_of(also_tag)] if also_tag else [])])),
-        said=lambda line: typer.echo(line, err=True),
+        require_digest(image), tar=tar, registry=host, tags=tags, said=lambda line: typer.echo(line, err=True)
     )
     outputs = {"image": published.image, "name": published.name, "digest": published.digest}
     for name, value in outputs.items():
         github.set_output(name, value)
-    tags = ", ".join(published.tags)
+    under = ", ".join(published.tags)
     was = "pushed" if published.pushed else "was there already"
-    github.add_summary(table(("image", "tags", ""), [(published.image, tags, was)]))
+    github.add_summary(table(("image", "tags", ""), [(published.image, under, was)]))
     typer.echo(published.image)
 
 
@@ -135,7 +138,7 @@ def fetch(
     ] = None,
     registry: Registry = "",
 ) -> None:
-    """Pull an image and take the model out of it; prints the image by digest, and its model."""
+    """Pull an image and take its model's metadata and golden requests out of it; prints the image by digest."""
     if (image is None) is (deployment is None):
         raise BadInputError("fetch: name either --image or --deployment (each may be empty)")
     if image is not None:

@@ -18,7 +18,7 @@ from deployment.cli_release import folder_of, written_reports
 from deployment.display import LiveDisplay, make_console, print_result
 from deployment.evidence import Evidence
 from deployment.golden import read_artefacts
-from deployment.guarding import Guard, Told
+from deployment.guarding import Guard, Kind, Told
 from deployment.journal import Journal
 from deployment.load_testing import LoadTest, as_release, choose
 from deployment.outcomes import EXIT_LEFT_OVER
@@ -100,7 +100,11 @@ def load_test(
 def guard(
     paths: Paths,
     repair: Annotated[
-        bool, typer.Option("--repair/--no-repair", envvar="GUARD_REPAIR", help="Repair what leaves no doubt.")
+        bool,
+        typer.Option("--repair/--no-repair", envvar="GUARD_REPAIR", help="Repair what leaves no doubt, of each kind."),
+    ] = False,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Repair deployments left over alone, as `finish` does; moves no traffic.")
     ] = False,
     run_url: RunUrl = "",
 ) -> None:
@@ -108,6 +112,7 @@ def guard(
 
     Nothing is touched while a release is under way whose lease is not over.
     """
+    kinds = tuple(Kind) if repair else (Kind.LEFT_OVER,) if finish else ()
     settings, console = settings_of(paths), make_console()
     with LiveDisplay(console) as display:
         display.started("connecting to Azure ML")
@@ -115,7 +120,7 @@ def guard(
         journal = Journal(Evidence(paths.reports_dir / "guarded").journal_path, display)
         taking = TakeBack(platform.platform, settings, None, journal, run_url, over_all_heads=False)
         guarding = Guard(taking, Aftercare(platform, settings, display.said))
-        told = guarding.repair() if repair else tuple(Told(finding) for finding in guarding.look())
+        told = guarding.repair(kinds) if kinds else tuple(Told(finding) for finding in guarding.look())
     tell(console, told)
     raise SystemExit(EXIT_LEFT_OVER if any(not each.repaired for each in told) else 0)
 
@@ -142,7 +147,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     status: "status --json",
     history: "history",
     load_test: f"load-test --deployment blue --model-dir artifacts/model-2 --profile smoke. {EXIT_CODES_TOLD}",
-    guard: f"guard --repair. Exit codes: 0 nothing found, or all of it repaired, {EXIT_LEFT_OVER} something is left",
+    guard: f"guard --finish. Exit codes: 0 nothing found, or all of it repaired, {EXIT_LEFT_OVER} something is left",
 }
 
 

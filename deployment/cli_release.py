@@ -19,7 +19,7 @@ from deployment.cli_options import (
     settings_of,
     with_paths,
 )
-from deployment.cli_upkeep import print_checks, run_preflight
+from deployment.cli_upkeep import print_checks, run_preflight, tell_checks
 from deployment.display import LiveDisplay, make_console, print_result
 from deployment.golden import read_artefacts
 from deployment.outcomes import BadInputError
@@ -189,6 +189,7 @@ def refuse_unless_ready(azure: "AzureML", paths: Paths, image: str, release_id: 
     checks = run_preflight(azure, paths, image, release_id)
     if failed := [check for check in checks if check.standing is Standing.FAIL]:
         print_checks(make_console(), checks)
+        tell_checks(checks)
         told = "; ".join(f"{check.name}: {check.found}; {check.fix}" for check in failed)
         raise BadInputError(f"preflight: {told}. Nothing was touched; --no-preflight begins anyway")
 

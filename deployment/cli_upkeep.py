@@ -1,6 +1,7 @@
 """The commands around a release: before it, over its head, and after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deployment import github
-from deployment.aftercare import Aftercare
+from deployment.aftercare import Aftercare, Say
 from deployment.checks import Check, Standing
 from deployment.cli_options import (
     Image,
@@ -47,6 +48,7 @@ def preflight(
     require_digest(image)
     checks = run_preflight(connect(paths, settings_of(paths).platform), paths, image)
     print_checks(make_console(), checks)
+    tell_checks(checks)
     raise SystemExit(EXIT_BAD_INPUT if any(check.standing is Standing.FAIL for check in checks) else 0)
 
 
@@ -81,17 +83,9 @@ def finish(
     now: Annotated[bool, typer.Option("--now", help="Give up a way back whose time is not over.")] = False,
 ) -> None:
     """Delete, or scale down, what has no traffic and need not be kept any more; may be repeated."""
-    settings, console, said = settings_of(paths), make_console(), list[str]()
-
-    def say(line: str) -> None:
-        console.print(line, markup=False)
-        said.append(line)
-
-    try:
+    settings = settings_of(paths)
+    with telling("finish", make_console()) as say:
         Aftercare(connect_patiently(paths, settings), settings, say).finish(at_once=now)
-    finally:
-        if said:
-            github.add_summary(table(("finish",), [(line,) for line in said]))
 
 
 @with_paths()
@@ -105,16 +99,18 @@ def teardown(
     console = make_console()
     platform = connect_patiently(paths, settings)
     endpoint = platform.observe()
-    if endpoint is None:
-        console.print("The endpoint does not exist; there is nothing to delete.")
-        return
-    aftercare = Aftercare(platform, settings, lambda line: console.print(line, markup=False))
-    if not force:
-        aftercare.refuse_teardown(endpoint)
-    console.print(f"endpoint {endpoint.name}: {endpoint.routing}", markup=False)
-    if not yes and not typer.confirm(f"Delete it, with {', '.join(sorted(endpoint.deployments)) or 'no deployments'}?"):
-        raise typer.Abort
-    aftercare.teardown(force=force)
+    with telling("teardown", console) as say:
+        if endpoint is None:
+            say("The endpoint does not exist; there is nothing to delete.")
+            return
+        aftercare = Aftercare(platform, settings, say)
+        if not force:
+            aftercare.refuse_teardown(endpoint)
+        console.print(f"endpoint {endpoint.name}: {endpoint.routing}", markup=False)
+        deployments = ", ".join(sorted(endpoint.deployments)) or "no deployments"
+        if not yes and not typer.confirm(f"Delete it, with {deployments}?"):
+            raise typer.Abort
+        aftercare.teardown(force=force)
 
 
 EXAMPLES: dict[Callable[..., None], str] = {
@@ -130,6 +126,22 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     for command, example in EXAMPLES.items():
         app.command(epilog=f"Example: python -m deployment {example}")(command)
+
+
+@contextmanager
+def telling(name: str, console: Console) -> Iterator[Say]:
+    """Yield what prints each thing done; all of them are added to the job's summary, whatever comes in between."""
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        console.print(line, markup=False)
+        said.append(line)
+
+    try:
+        yield say
+    finally:
+        if said:
+            github.add_summary(table((name,), [(line,) for line in said]))
 
 
 def take_back(name: str, paths: Paths, model_dir: Path | None, run_url: str, how: How) -> None:
@@ -169,14 +181,17 @@ def run_preflight(azure: "AzureML", paths: Paths, image: str, release_id: str = 
 
 
 def print_checks(console: Console, checks: tuple[Check, ...]) -> None:
-    """Print the checks, and add them to the job's summary."""
     shown = Table("check", "", "found")
     for check in checks:
         shown.add_row(check.name, Text(check.standing, style=STYLES[check.standing]), Text(check.found))
     console.print(shown)
-    rows = ((check.name, check.standing, check.found, check.fix) for check in checks)
-    github.add_summary(f"## Preflight\n\n{table(('check', '', 'found', 'what to do'), rows)}")
     for check in checks:
         if check.fix:
             # Outside of the table, which would break a command in two, and nobody could copy it.
             console.print(f"{check.name}: {check.fix}", markup=False)
+
+
+def tell_checks(checks: tuple[Check, ...]) -> None:
+    """Add the checks to the job's summary."""
+    rows = ((check.name, check.standing, check.found, check.fix) for check in checks)
+    github.add_summary(f"## Preflight\n\n{table(('check', '', 'found', 'what to do'), rows)}")

@@ -117,8 +117,8 @@ def check_pull(facts: Facts) -> Finding:
         return warn(
             f"{reference.host} is not the workspace's own registry, and the endpoint does not exist yet whose identity"
             " needs AcrPull there",
-            f"create the endpoint (az ml online-endpoint create --file deployment/endpoint.yml), then run preflight"
-            f" again for the command that grants AcrPull; {TAKES_EFFECT}",
+            f"create the endpoint (az ml online-endpoint create --name {facts.endpoint_file().name} --file"
+            f" deployment/endpoint.yml), then run preflight again for the command that grants AcrPull; {TAKES_EFFECT}",
         )
     return judge_roles(facts, registry, identity)
 

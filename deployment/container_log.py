@@ -2,10 +2,18 @@
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from load.report_data import ContainerLog, LogEvent
 
 MAX_REASON_CHARACTERS = 400
+
+TRACEBACK = "Traceback (most recent call last):"
+# What a traceback ends with, in a log in which other processes may have written meanwhile.
+RAISED = re.compile(r"[^\W\d][\w.]*(?:: .*)?")
+# What azmlinfsrv wraps around what the entry script has raised.
+WRAPPER = "azureml_inference_server_http."
 
 LOGS_HEADING = re.compile(r"^Container logs:[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
 STATUS_HEADING = "Instance status:"
@@ -21,15 +29,38 @@ class _OtherFormatError(Exception):
 
 
 def reason_of_end(log: str) -> str | None:
-    """Return the message of the last critical line; None where there is none. The service logs JSON lines."""
-    for line in reversed(log.splitlines()):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and record.get("level") == "critical":
-            return str(record.get("message"))[:MAX_REASON_CHARACTERS]
-    return None
+    """Return the message of the last critical line, else what the last traceback says was raised; None without both.
+
+    The service logs JSON lines. What azmlinfsrv raises because of the entry script is passed over for its cause.
+    """
+    records = [_read_record(line) for line in log.splitlines()]
+    critical = [record for record in records if record.get("level") == "critical"]
+    if critical:
+        return str(critical[-1].get("message"))[:MAX_REASON_CHARACTERS]
+    raised = list(_raised(line for record in records for line in str(record.get("message", "")).splitlines()))
+    own = [line for line in raised if not line.startswith(WRAPPER)]
+    found = next(reversed(own or raised), None)
+    return found[:MAX_REASON_CHARACTERS] if found else None
+
+
+def _read_record(line: str) -> dict[str, Any]:
+    """Return a line's JSON object; any other line is the message of one."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {"message": line}
+    return record if isinstance(record, dict) else {"message": line}
+
+
+def _raised(lines: Iterator[str]) -> Iterator[str]:
+    """Yield the last line of each traceback: the exception's type and message."""
+    inside = False
+    for line in lines:
+        if line.endswith(TRACEBACK):
+            inside = True
+        elif inside and RAISED.fullmatch(line):
+            inside = False
+            yield line
 
 
 def parse_log(container: str, content: str) -> ContainerLog:

@@ -6,13 +6,15 @@ from pathlib import Path
 from deployment.building import IMAGE_NAME
 from deployment.engine import docker, find_image, pull_image, revision_of
 from deployment.golden import ModelArtefacts, read_artefacts
-from deployment.image import MODEL_FILES, ImageError
+from deployment.image import ImageError
 from deployment.outcomes import BadInputError
 from deployment.platform import IMAGE_TAG, Endpoint
 from deployment.registry import read_reference
 
 LATEST = "main"
 MODEL_IN_IMAGE = "/app/model"  # where service/Dockerfile puts it
+# Not the model itself: a workflow hands these on as artifacts, which everybody may read of a public repository.
+FETCHED_FILES = ("metadata.json", "golden_requests.json")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def image_running(endpoint: Endpoint | None, deployment: str) -> str:
 
 
 def fetch(reference: str, folder: Path) -> Fetched:
-    """Have the image of a reference here, and put the model's files into the folder.
+    """Have the image of a reference here, and put what a release needs of its model into the folder.
 
     One by digest that the engine has already is not pulled again.
     """
@@ -76,11 +78,11 @@ def fetch(reference: str, folder: Path) -> Fetched:
 
 
 def copy_model(image_id: str, folder: Path) -> None:
-    """Copy the model's files out of an image, which need not run for that."""
+    """Copy the model's metadata and golden requests out of an image, which need not run for that."""
     folder.mkdir(parents=True, exist_ok=True)
     container_id = docker("create", image_id)
     try:
-        for file in MODEL_FILES:
+        for file in FETCHED_FILES:
             docker("cp", f"{container_id}:{MODEL_IN_IMAGE}/{file}", str(folder / file))
     except ImageError as error:
         raise BadInputError(

@@ -22,7 +22,7 @@ def check_names(facts: Facts) -> Finding:
         told = ", ".join(f"{what} ({len(names[what])} characters)" for what in wrong)
         return fail(
             f"{told}: the platform takes 3 to 32 characters, a letter first, letters, digits and single dashes",
-            "rename it in endpoint.yml or deployment.yml",
+            "rename it in endpoint.yml (AZUREML_ENDPOINT_NAME goes before that, where it is set) or deployment.yml",
         )
     return ok(f"{', '.join(names)}: 3 to 32 characters, a letter first, letters, digits and single dashes")
 

@@ -1,6 +1,6 @@
 """What nobody looks after on an endpoint, found and, if so wished, repaired."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -115,11 +115,15 @@ class Guard:
         endpoint = self.taking.look()
         return find(endpoint, self.taking.settings, self.now()) if endpoint is not None else ()
 
-    def repair(self) -> tuple[Told, ...]:
-        """Repair what the endpoint's record leaves no doubt about, one kind after the other, and tell of everything."""
+    def repair(self, kinds: Collection[Kind] = tuple(Kind)) -> tuple[Told, ...]:
+        """Repair what the endpoint's record leaves no doubt about, one kind after the other, and tell of everything.
+
+        Kinds other than these are told alone.
+        """
         told: list[Told] = []
         for kind in Kind:
-            told += [self.repaired(each) for each in self.look() if each.kind is kind]
+            found = [each for each in self.look() if each.kind is kind]
+            told += [self.repaired(each) if kind in kinds else Told(each) for each in found]
         return tuple(told)
 
     def repaired(self, finding: Finding) -> Told:

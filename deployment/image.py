@@ -103,7 +103,7 @@ def build_image(
         command += ["--secret", f"id=ca_bundle,src={bundle}"] if bundle else []
         command += [] if cached else ["--no-cache"]
         _run_build([*command, str(context)], report)
-        image_id = image_id_file.read_text(encoding="ascii").strip()
+        image_id = known_id(client, image_id_file.read_text(encoding="ascii").strip(), f"{name}:{metadata['version']}")
         report(f"{name}:{metadata['version']} has {image_size_mb(client, image_id):.0f} MB")
         return f"{name}@{image_id}"
 
@@ -111,6 +111,17 @@ def build_image(
 def choose_locks(metadata: Mapping[str, Any]) -> list[str]:
     """Return the locks that a model's image is installed from, by what its metadata says it takes."""
     return [SERVICE_LOCK, *([FRAMES_LOCK] if metadata.get("input") == "data_frame" else [])]
+
+
+def known_id(client: str, built_id: str, tag: str) -> str:
+    """Return the id by which the engine knows what it has just built under a tag.
+
+    With containerd's image store that is the manifest's digest, and --iidfile may have the configuration's
+    (https://github.com/docker/buildx/pull/3952).
+    """
+    if _output([client, "image", "inspect", built_id]) is not None:
+        return built_id
+    return (_output([client, "image", "inspect", "--format", "{{.Id}}", tag]) or built_id).strip()
 
 
 def image_size_mb(client: str, image_id: str) -> float:

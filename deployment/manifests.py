@@ -1,11 +1,13 @@
 """endpoint.yml and deployment.yml, as far as a release depends on what they say; the SDK reads all of them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import yaml  # type: ignore[import-untyped]  # it ships no type information
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from deployment.endpoint_name import endpoint_name
 from deployment.outcomes import BadInputError
 
 
@@ -65,3 +67,9 @@ def read_manifest(kind: type[ManifestT], path: Path) -> ManifestT:
             for fault in error.errors()
         )
         raise BadInputError(f"{path}: {faults}") from error
+
+
+def read_endpoint(path: Path, environ: Mapping[str, str]) -> EndpointFile:
+    """Read endpoint.yml, with the name that the endpoint has here."""
+    found = read_manifest(EndpointFile, path)
+    return found.model_copy(update={"name": endpoint_name(found.name, environ)})

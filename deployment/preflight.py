@@ -1,5 +1,6 @@
 """What is checked before a release touches anything: everything that is known to fail later, or to take an hour to."""
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from deployment.file_checks import (
     check_probes,
     check_request_timeout,
 )
-from deployment.manifests import DeploymentFile, EndpointFile, read_manifest
+from deployment.manifests import DeploymentFile, read_endpoint, read_manifest
 from deployment.outcomes import BadInputError, ReleaseError
 from deployment.platform import Endpoint
 from deployment.registry import ImageReference
@@ -68,7 +69,7 @@ def preflight(
         image=image,
         release_id=release_id,
         deployment_names=deployment_names,
-        read_endpoint_file=partial(read_manifest, EndpointFile, endpoint_file),
+        read_endpoint_file=partial(read_endpoint, endpoint_file, os.environ),
         read_deployment_file=partial(read_manifest, DeploymentFile, deployment_file),
         observe=observe,
         has_image=has_image,

@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployment.engine import TRANSFER_TIMEOUT_S, docker, find_image, pull_image
+from deployment.engine import TRANSFER_TIMEOUT_S, docker, find_image, pull_image, revision_of
 from deployment.image import ImageError
 from deployment.outcomes import BadInputError
+from deployment.programs import ProgramError, run_program
 
 LONGEST_TAG = 128
+GIT_TIMEOUT_S = 60.0
 ABSENT = ("manifest unknown", "not found", "does not exist")
 
 
@@ -44,7 +46,7 @@ def publish(
     has something else afterwards.
     """
     image_id = have(image, tar)
-    name = f"{registry}/{image.partition('@')[0].rpartition('/')[2]}"
+    name = name_of(image, registry)
     digests = digests_there(name, tags, image_id)
     pushed = len(digests) != 1
     if pushed:
@@ -57,6 +59,26 @@ def publish(
     if len(digests) != 1:
         raise ImageError(f"registry: {name} has {' and '.join(sorted(digests))} for one image; publish it again")
     return Published(name, digests.pop(), tuple(tags), pushed)
+
+
+def name_of(image: str, registry: str) -> str:
+    return f"{registry}/{image.partition('@')[0].rpartition('/')[2]}"
+
+
+def later_revision(name: str, tag: str, commit: str) -> str:
+    """Return the commit whose image a tag is of where that comes after `commit`, and nothing elsewhere.
+
+    Only a checkout with its history can tell; without it nothing is taken to be later.
+    """
+    found = look_up(f"{name}:{tag}")
+    revision = revision_of(found.image_id) if found is not None else ""
+    if not revision or revision == commit:
+        return ""
+    try:
+        run_program(["git", "merge-base", "--is-ancestor", commit, revision], timeout_s=GIT_TIMEOUT_S)
+    except ProgramError:
+        return ""
+    return revision
 
 
 def digests_there(name: str, tags: Sequence[str], image_id: str) -> set[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deployment.github import annotate
+from pipeline.approval import approval
 from pipeline.base_image import base_image
 from pipeline.comment import comment
 from pipeline.configured import configured
@@ -40,16 +41,22 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "variables",
-        "Hand the variables that connect Azure to the job's later steps, and the ids on as outputs.",
-        f'VARIABLES=\'{{"AZURE_CLIENT_ID": "..."}}\' {PROGRAM} variables',
+        "Hand the variables that connect Azure, and the endpoint's name, to the job's later steps, the ids as outputs.",
+        f'ENVIRONMENT=staging-unattended VARIABLES=\'{{"AZURE_CLIENT_ID": "..."}}\' {PROGRAM} variables',
         lambda environ, _: variables(environ),
     )
     add(
         "dispatch",
         "Check what a person has asked for: confirmation, branch, actor, environment, image, profile and steps.",
-        "ACTOR=me CONFIRMATION=diabetes DEFAULT_BRANCH=main REF=refs/heads/main ENVIRONMENT=staging PROMOTERS= "
-        f"{PROGRAM} dispatch",
+        f"ACTOR=me CONFIRMATION=diabetes-staging REF=refs/heads/main ENVIRONMENT=staging PROMOTERS= {PROGRAM} dispatch",
         lambda environ, _: dispatch(environ),
+    )
+    add(
+        "approval",
+        "Tell who is asked before traffic moves on the environment; warn where nobody is.",
+        "ENVIRONMENT=production GITHUB_API_URL=https://api.github.com GITHUB_REPOSITORY=me/models GITHUB_TOKEN=... "
+        f"{PROGRAM} approval",
+        lambda environ, _: approval(environ),
     )
     gate = add(
         "required",

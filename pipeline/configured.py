@@ -12,13 +12,24 @@ ENVIRONMENTS = (
     ("registry", "build-image", "pushes images, nobody is asked"),
     ("production", "promote before traffic moves, teardown", "add required reviewers here"),
     ("production-unattended", "everything else that touches the endpoint", "nobody is asked"),
-    ("staging", "the same for a second endpoint", "as you like"),
-    ("staging-unattended", "the same for a second endpoint", "nobody is asked"),
+    ("staging", "the same for the endpoint of staging", "as you like"),
+    ("staging-unattended", "the same for the endpoint of staging", "nobody is asked"),
 )
 CONNECT = """\
 Nothing is wrong: pull requests are tested without Azure, and what needs it was left out. To connect it:
 
-1. Create the environments below (Settings > Environments, or `gh api -X PUT repos/OWNER/REPO/environments/NAME`).
+1. Create the five environments below, and let each be deployed to from the branch main only: Settings > Environments >
+   NAME > Deployment branches > Selected branches: main. Or, for each of them, and before it has reviewers, as the first
+   call sets all its rules anew:
+
+   ```
+   gh api -X PUT repos/OWNER/REPO/environments/NAME -F 'deployment_branch_policy[protected_branches]=false' \\
+     -F 'deployment_branch_policy[custom_branch_policies]=true'
+   gh api -X POST repos/OWNER/REPO/environments/NAME/deployment-branch-policies -f name=main
+   ```
+
+   Azure trusts the subject of step 3, which names the environment and no branch: without this rule, a workflow that
+   somebody has changed on any branch can use the identity. The branch has to be called main.
 2. Make a user-assigned managed identity, or an app registration, and give it the role AcrPush on the registry and
    AzureML Data Scientist and Reader on the workspace's resource group.
 3. Add a federated credential to it for each environment, with the issuer
@@ -32,7 +43,10 @@ Nothing is wrong: pull requests are tested without Azure, and what needs it was 
 """
 FURTHER = """\
 Optional variables: `ATTEST` = `true` attests images of a private repository too (GitHub Enterprise Cloud), `PROMOTERS`
-names who may promote (logins with commas), `GUARD_REPAIR` = `true` lets the hourly guard repair what it finds.
+names who may promote (logins with commas), `GUARD_REPAIR` = `true` lets the scheduled guard repair what it finds.
+
+The endpoint of production is the one that deployment/endpoint.yml names; that of staging is another one, which has
+`-staging` behind the name.
 
 A private repository below GitHub Enterprise has no required reviewers; there, `PROMOTERS` limits who may promote.
 The file docs/workflows.md has more.
@@ -54,7 +68,7 @@ def configured(environ: Mapping[str, str]) -> None:
     except PipelineError:
         add_summary(by_half(found))
         raise
-    attest = visibility == "public" or found.get("ATTEST", "").strip().lower() == "true"
+    attest = visibility == "public" or is_true(found.get("ATTEST", ""))
     set_output("azure", "true")
     set_output("attest", "true" if attest else "false")
     add_summary(connected(found, visibility, attest=attest))
@@ -78,7 +92,18 @@ def by_half(found: Mapping[str, str]) -> str:
 
 
 def connected(found: Mapping[str, str], visibility: str, *, attest: bool) -> str:
-    why = f"the repository is {visibility or 'of unknown visibility'}, ATTEST is {found.get('ATTEST', 'not set')}"
+    why = f"the repository is {visibility or 'of unknown visibility'}, ATTEST is {attest_told(found)}"
     told = f"Images are {'attested' if attest else 'not attested'}: {plain(why)}."
-    values = table(("variable", "value"), ((each.name, found[each.name]) for each in NEEDED))
-    return f"## Azure is connected\n\n{told}\n\n{values}"
+    # Not their values: whoever sees a public repository sees its summaries.
+    states = table(("variable", "", "what it is"), ((each.name, "set", each.meaning) for each in NEEDED))
+    return f"## Azure is connected\n\n{told}\n\n{states}"
+
+
+def attest_told(found: Mapping[str, str]) -> str:
+    if "ATTEST" not in found:
+        return "not set"
+    return "true" if is_true(found["ATTEST"]) else "not true"
+
+
+def is_true(value: str) -> bool:
+    return value.strip().lower() == "true"

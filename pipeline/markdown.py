@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
-SPECIAL = re.compile(r"[\\`*_\[\]<>|~$#&@!]")
+# The last two are where an address would become a link that nobody here has set.
+SPECIAL = re.compile(r"[\\`*_\[\]<>|~$#&@!]|:(?=//)|(?<=\bwww)\.", re.IGNORECASE)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

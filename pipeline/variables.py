@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from deployment.endpoint_name import VARIABLE
 from deployment.github import set_output, set_variable
-from pipeline.environment import json_object
+from pipeline.endpoint import ENVIRONMENTS, endpoint_of
+from pipeline.environment import json_object, require
 from pipeline.errors import PipelineError
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -31,6 +33,8 @@ NEEDED = (
     Variable("AZUREML_WORKSPACE_NAME", "the Azure ML workspace", NAME, "a name without spaces"),
     Variable("ACR_LOGIN_SERVER", "the registry, as myregistry.azurecr.io", HOST, "a host without https:// or a path"),
 )
+# The environment of what serves nothing, and the ending of those in which nobody is asked.
+WITHOUT_ENDPOINT, UNATTENDED = "registry", "-unattended"
 WHERE = "Settings > Secrets and variables > Actions > Variables, or `gh variable set NAME`"
 
 
@@ -57,12 +61,26 @@ def refuse_unless_complete(found: Mapping[str, str]) -> None:
 
 
 def variables(environ: Mapping[str, str]) -> None:
-    """Hand the six variables to the job's later steps, and the ids to the login as outputs."""
+    """Hand the six variables and the endpoint's name to the job's later steps, and the ids to the login as outputs."""
+    endpoint = read_endpoint(environ)
     found = read_variables(environ)
     refuse_unless_complete(found)
+    if endpoint is not None:
+        set_variable(VARIABLE, endpoint)
     for each in NEEDED:
         set_variable(each.name, found[each.name])
     set_output("client-id", found["AZURE_CLIENT_ID"])
     set_output("tenant-id", found["AZURE_TENANT_ID"])
     set_output("subscription-id", found["AZURE_SUBSCRIPTION_ID"])
     set_output("registry", found["ACR_LOGIN_SERVER"])
+
+
+def read_endpoint(environ: Mapping[str, str]) -> str | None:
+    """Return the name of the endpoint of the job's environment; None where that has no endpoint."""
+    (environment,) = require(environ, "ENVIRONMENT")
+    if environment == WITHOUT_ENDPOINT:
+        return None
+    if (of_endpoint := environment.removesuffix(UNATTENDED)) not in ENVIRONMENTS:
+        known = [*ENVIRONMENTS, *(f"{each}{UNATTENDED}" for each in ENVIRONMENTS), WITHOUT_ENDPOINT]
+        raise PipelineError(f"ENVIRONMENT: {environment!r} is none; set it to one of {', '.join(known)}")
+    return endpoint_of(of_endpoint)

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # Makes .venv exactly what requirements/dev.txt locks; fetches uv into .uv first where none is on PATH.
+# LOCKS="deployment load" takes those locks instead: all that a job needs which releases, and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 stamp=.venv/.locked-by
-wanted=$(sha256sum requirements/dev.txt | cut -d' ' -f1)
+locks=()
+for name in ${LOCKS:-dev}; do
+  locks+=("requirements/$name.txt")
+done
+wanted=$(cat "${locks[@]}" | sha256sum | cut -d' ' -f1)
 if [[ -x .venv/bin/python && -f $stamp && $(<"$stamp") == "$wanted" ]]; then
   exit 0
 fi
@@ -26,7 +31,7 @@ else
   fi
 fi
 
-echo "environment: installing $(grep -cE '^[a-z0-9._-]+(\[.*\])?==' requirements/dev.txt) locked packages into .venv"
+echo "environment: installing $(cat "${locks[@]}" | grep -oE '^[a-z0-9._-]+(\[.*\])?==' | sort -u | wc -l) locked packages into .venv"
 "$uv" venv --quiet --clear --python "$python" .venv
-"$uv" pip sync --quiet --require-hashes --python .venv/bin/python requirements/dev.txt
+"$uv" pip sync --quiet --require-hashes --python .venv/bin/python "${locks[@]}"
 echo "$wanted" >"$stamp"

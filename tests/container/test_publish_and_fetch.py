@@ -104,8 +104,9 @@ def test_the_latest_of_main_is_fetched_by_digest_with_its_model(
     fetched = fetch(reference_of("", registry.host), tmp_path / "model")
     assert fetched.image == done.image
     assert (fetched.model.name, fetched.model.version, fetched.revision) == ("diabetes", "1", "0123abcd")
-    for name in ("model.joblib", "metadata.json", "golden_requests.json"):
+    for name in ("metadata.json", "golden_requests.json"):
         assert (tmp_path / "model" / name).read_bytes() == (model_dir / name).read_bytes()
+    assert not (tmp_path / "model" / "model.joblib").exists()
 
 
 def test_an_image_is_fetched_by_its_digest_and_told_to_the_workflow(

@@ -63,7 +63,13 @@ def main(endpoint_file: str, image: str) -> None:
 def told(endpoint: Endpoint) -> dict[str, Any]:
     counts = {name: found.instance_count for name, found in endpoint.deployments.items()}
     tags, routing = dict(endpoint.tags), [dict(endpoint.traffic), dict(endpoint.mirror_traffic)]
-    return {"tags": tags, "routing": routing, "instances": counts, "state": endpoint.provisioning_state}
+    return {
+        "tags": tags,
+        "routing": routing,
+        "instances": counts,
+        "state": endpoint.provisioning_state,
+        "scoring_uri": endpoint.scoring_uri,
+    }
 
 
 def refused(call: Any) -> str:

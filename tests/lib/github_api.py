@@ -1,4 +1,4 @@
-"""GitHub's REST API on loopback, as far as comments of pull requests go: pages, and who may edit what."""
+"""GitHub's REST API on loopback: comments of pull requests by pages, and who may edit which; rules of environments."""
 
 import contextlib
 import json
@@ -14,19 +14,26 @@ from urllib.parse import parse_qs, urlsplit
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 COMMENTS = re.compile(r"/repos/(?P<repository>[\w.-]+/[\w.-]+)/issues/(?P<number>\d+)/comments")
 COMMENT = re.compile(r"/repos/(?P<repository>[\w.-]+/[\w.-]+)/issues/comments/(?P<id>\d+)")
+ENVIRONMENT = re.compile(r"/repos/(?P<repository>[\w.-]+/[\w.-]+)/environments/(?P<environment>[\w.-]+)")
+BRANCH_POLICY = {"id": 1, "type": "branch_policy"}
 PER_PAGE = 30
 MOST_PER_PAGE = 100
 
 
 @dataclass
 class GitHubApi:
-    """A running API: the comments of each pull request, and every request as (method, path)."""
+    """A running API: the comments of each pull request, the rules of each environment, every request (method, path).
+
+    With `refusing` it answers every request so.
+    """
 
     url: str
     repository: str
     token: str
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    environments: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    refusing: HTTPStatus | None = None
 
     def add(self, number: int, body: str, user: dict[str, str]) -> dict[str, Any]:
         """Add a comment to a pull request."""
@@ -35,12 +42,26 @@ class GitHubApi:
         self.comments.setdefault(number, []).append(comment)
         return comment
 
+    def add_environment(self, name: str, *reviewers: dict[str, Any]) -> None:
+        """Add an environment that main alone deploys to, and whose jobs wait for these reviewers."""
+        rule = {"id": 2, "type": "required_reviewers", "prevent_self_review": False, "reviewers": list(reviewers)}
+        self.environments[name] = [BRANCH_POLICY, *([rule] if reviewers else [])]
+
     def answer(self, method: str, target: str, authorization: str, body: bytes) -> tuple[int, Any, str]:
         """Answer a request with a status, a document, and a Link header."""
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
         self.requests.append((method, path))
+        if self.refusing is not None:
+            return self.refusing, {"message": "Resource not accessible by integration"}, ""
         if authorization.partition(" ")[2] != self.token:
             return HTTPStatus.UNAUTHORIZED, {"message": "Bad credentials"}, ""
+        if method == "GET" and (environment := ENVIRONMENT.fullmatch(path)):
+            return self.rules(environment["repository"], environment["environment"])
+        return self.answer_of_comments(method, path, query, body)
+
+    def answer_of_comments(
+        self, method: str, path: str, query: dict[str, list[str]], body: bytes
+    ) -> tuple[int, Any, str]:
         matched = COMMENTS.fullmatch(path) or COMMENT.fullmatch(path)
         if matched is None or matched["repository"] != self.repository:
             return HTTPStatus.NOT_FOUND, {"message": "Not Found"}, ""
@@ -62,6 +83,11 @@ class GitHubApi:
         )
         return HTTPStatus.OK, found[(page - 1) * size : page * size], following
 
+    def rules(self, repository: str, environment: str) -> tuple[int, Any, str]:
+        if repository != self.repository or environment not in self.environments:
+            return HTTPStatus.NOT_FOUND, {"message": "Not Found"}, ""
+        return HTTPStatus.OK, {"name": environment, "protection_rules": self.environments[environment]}, ""
+
     def edit(self, comment_id: int, text: str) -> tuple[int, Any, str]:
         for comment in (each for all_of in self.comments.values() for each in all_of):
             if comment["id"] == comment_id:
@@ -70,6 +96,16 @@ class GitHubApi:
                 comment["body"] = text
                 return HTTPStatus.OK, comment, ""
         return HTTPStatus.NOT_FOUND, {"message": "Not Found"}, ""
+
+
+def a_person(login: str) -> dict[str, Any]:
+    """Return a reviewer of an environment."""
+    return {"type": "User", "reviewer": {"login": login, "id": 1, "type": "User"}}
+
+
+def a_team(slug: str) -> dict[str, Any]:
+    """Return a team that reviews."""
+    return {"type": "Team", "reviewer": {"name": slug.title(), "id": 2, "slug": slug}}
 
 
 @contextlib.contextmanager

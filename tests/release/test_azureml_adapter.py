@@ -12,6 +12,8 @@ from tests.lib.emulator_control import EmulatorControl
 
 pytestmark = pytest.mark.release
 SERVER = (REPOSITORY / "tests" / "lib" / "tiny_model_server.py").read_text(encoding="utf-8")
+ENDPOINT = "diabetes-staging"
+# It has another name than the endpoint: AZUREML_ENDPOINT_NAME goes before it.
 ENDPOINT_YML = "name: diabetes\nauth_mode: key\ndescription: prices\ntags:\n  team: pricing\n  release_train: blue\n"
 
 
@@ -26,7 +28,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ended = subprocess.run(
             [sys.executable, "-m", "tests.lib.adapter_program", str(endpoint_file), image],
             cwd=REPOSITORY,
-            env=emulator.child_environment,
+            env={**emulator.child_environment, "AZUREML_ENDPOINT_NAME": ENDPOINT},
             capture_output=True,
             text=True,
             timeout=120,
@@ -43,6 +45,10 @@ def test_an_update_of_the_endpoint_keeps_what_a_release_has_not_set(seen: dict[s
     assert seen["mirrored"]["routing"] == [{"blue": 100}, {"green": 20}]
 
 
+def test_the_endpoint_is_the_one_that_the_environment_names(seen: dict[str, Any]) -> None:
+    assert f"/{ENDPOINT}/" in seen["mirrored"]["scoring_uri"]
+
+
 def test_the_state_is_told_in_the_platforms_word(seen: dict[str, Any]) -> None:
     assert seen["mirrored"]["state"] == "Succeeded"
 
@@ -54,7 +60,7 @@ def test_a_deployment_is_scaled_and_nothing_else_of_it_changes(seen: dict[str, A
 
 def test_a_write_of_a_process_that_was_overtaken_is_refused_with_both_names(seen: dict[str, Any]) -> None:
     assert seen["fenced"].startswith(
-        "ConflictError: endpoint diabetes: it is held by two where this release left it to one"
+        f"ConflictError: endpoint {ENDPOINT}: it is held by two where this release left it to one"
     )
 
 

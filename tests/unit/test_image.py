@@ -15,6 +15,7 @@ from deployment.image import (
     content_digest,
     docker_clients,
     engine_answers,
+    known_id,
 )
 from tests.lib.model_artefacts import write_artefacts
 
@@ -113,6 +114,23 @@ def test_a_client_found_twice_is_asked_once(client: Path, tmp_path: Path, monkey
     (tmp_path / "link" / "docker").symlink_to(client)
     monkeypatch.setenv("PATH", f"{client.parent}:{tmp_path / 'link'}:{client.parent}")
     assert docker_clients() == [str(client)]
+
+
+@pytest.mark.parametrize(
+    ("built_id", "known"), [("sha256:manifest", "sha256:manifest"), ("sha256:config", "sha256:manifest")]
+)
+def test_what_was_built_is_named_by_the_id_that_the_engine_knows_it_by(
+    built_id: str, known: str, tmp_path: Path
+) -> None:
+    client = put_client(
+        tmp_path / "bin",
+        """
+        case "$*" in
+          *sha256:config) exit 1 ;;
+          *) echo sha256:manifest ;;
+        esac""",
+    )
+    assert known_id(str(client), built_id, "diabetes:1") == known
 
 
 @pytest.mark.usefixtures("client")

@@ -45,13 +45,14 @@ def test_parts_import_only_what_the_architecture_allows(part: str) -> None:
     assert not foreign
 
 
-def test_the_pipeline_needs_nothing_but_the_standard_library_and_one_module_beside_it() -> None:
+def test_the_pipeline_needs_nothing_but_the_standard_library_and_two_modules_beside_it() -> None:
+    beside = ("github", "endpoint_name")
     foreign = {
         f"{path.relative_to(ROOT)} imports {name}"
-        for path in [*(ROOT / "pipeline").rglob("*.py"), ROOT / "deployment" / "github.py"]
+        for path in [*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "deployment" / f"{each}.py" for each in beside)]
         for name in imports_of(path)
         if (part := name.partition(".")[0]) != "pipeline" and part not in sys.stdlib_module_names
-        if not name.startswith("deployment.github")
+        if not name.startswith(tuple(f"deployment.{each}" for each in beside))
     }
     assert not foreign
 

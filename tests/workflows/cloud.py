@@ -17,15 +17,17 @@ from deployment.image import build_image, choose_base_image
 from deployment.platform import IMAGE_TAG
 from deployment.record import Record, read_record, utc_now
 from deployment.taking import COLOURS
-from tests.lib.act import Surroundings
+from tests.lib.act import TOKEN, Surroundings
 from tests.lib.emulator import REPOSITORY, RunningEmulator, running_emulator, wait_until
 from tests.lib.emulator_control import EmulatorControl
-from tests.lib.fork import URL, Fork, Tables
+from tests.lib.fork import NAME, URL, Fork, Tables
+from tests.lib.github_api import GitHubApi, a_person, running_github_api
 from tests.lib.oidc_issuer import OidcIssuer, running_issuer, subject_of
 from tests.lib.registry import PASSWORD, USERNAME, Registry, running_registry
 from tests.lib.service_container import docker
 
 ENDPOINT = "diabetes"
+APPROVER = "alice"
 ALL_PERCENT = 100
 SETTLE_TIMEOUT_S = 30
 ENVIRONMENTS = ("registry", "production", "production-unattended", "staging", "staging-unattended")
@@ -92,6 +94,7 @@ class Cloud:
     control: EmulatorControl
     registry: Registry
     issuer: OidcIssuer
+    api: GitHubApi
     folder: Path
     fork: Fork
     images: set[str]
@@ -119,6 +122,7 @@ class Cloud:
                 **self.issuer.variables,
                 "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.issuer.request_url}&environment={environment}",
                 "AZ_SUBJECTS": subject_of(environment),
+                "GITHUB_API_URL": self.api.url,
                 "REGISTRY_HOST": self.registry.host,
                 "REGISTRY_USERNAME": USERNAME,
                 "REGISTRY_PASSWORD": PASSWORD,
@@ -227,7 +231,13 @@ class Cloud:
 @contextlib.contextmanager
 def running_cloud(folder: Path, fork: Fork, images: set[str]) -> Iterator[Cloud]:
     """Run the services; commands beside the workflows are run in the fork, and the ids of images made are added."""
-    with running_registry(folder) as registry, running_issuer() as issuer, pytest.MonkeyPatch.context() as patch:
+    with (
+        running_registry(folder) as registry,
+        running_issuer() as issuer,
+        running_github_api(NAME, TOKEN) as api,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        api.add_environment("production", a_person(APPROVER))
         patch.setenv(PASSWORD_VARIABLE, PASSWORD)
         options = ["--registry", registry.host, "--registry-username", USERNAME, "--federated-issuer", issuer.url]
         options += [part for name in ENVIRONMENTS for part in ("--federated-subject", subject_of(name))]
@@ -236,4 +246,4 @@ def running_cloud(folder: Path, fork: Fork, images: set[str]) -> Iterator[Cloud]
             EmulatorControl(emulator.variables) as control,
         ):
             registry.write_login(folder / "docker")
-            yield Cloud(emulator, control, registry, issuer, folder, fork, images)
+            yield Cloud(emulator, control, registry, issuer, api, folder, fork, images)

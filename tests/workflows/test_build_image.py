@@ -38,10 +38,10 @@ def test_what_was_tested_is_what_the_registry_has_under_the_commit_and_the_branc
     assert digest in built.summary_of("push")
 
 
-def test_the_list_of_what_is_in_the_image_is_handed_over_for_a_day(built: Run) -> None:
+def test_the_list_of_what_is_in_the_image_is_handed_over_for_a_week(built: Run) -> None:
     listed = json.loads(built.artifact("image", "sbom.spdx.json").read_text())
     assert {"scikit-learn", "uvicorn"} <= {each["name"] for each in listed["packages"]}
-    assert {name: each["retention_days"] for name, each in built.artifacts.items()} == {"image": 1}
+    assert {name: each["retention_days"] for name, each in built.artifacts.items()} == {"image": 7}
 
 
 def test_both_attestations_are_of_the_digest_that_was_pushed(built: Run, stage: Stage) -> None:

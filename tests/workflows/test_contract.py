@@ -16,7 +16,7 @@ from tests.workflows.files import ACTIONS, FOLDER, WORKFLOWS, Job, WorkflowFile,
 
 pytestmark = pytest.mark.workflows
 MAKE = re.compile(r'make (?P<target>[a-z-]+)(?: ARGS="(?P<args>[^"$`]*)")?')
-DEPLOYMENT = re.compile(r"\.venv/bin/python -m deployment (?P<command>[a-z-]+)(?P<rest>.*)", re.DOTALL)
+DEPLOYMENT = re.compile(r"(?:exec )?\.venv/bin/python -m deployment (?P<command>[a-z-]+)(?P<rest>.*)", re.DOTALL)
 # The one that needs the environment is named by it: it builds with it.
 PIPELINE = re.compile(r"(?:python3|\.venv/bin/python) -m pipeline (?P<command>[a-z-]+)(?P<rest>.*)", re.DOTALL)
 OPTION = re.compile(r'(?<!\S)(?P<option>--[a-z-]+)(?:[ =](?P<value>"[^"`]*"|[\w./,-]+))?')
@@ -49,9 +49,9 @@ def test_runs_of_a_workflow_do_not_cross(workflow: WorkflowFile) -> None:
     assert concurrency["cancel-in-progress"] is (workflow.name not in changes)
 
 
-def test_releases_and_teardowns_of_an_endpoint_wait_for_each_other_and_rollbacks_for_nobody() -> None:
+def test_releases_load_tests_and_teardowns_of_an_endpoint_wait_for_each_other_and_rollbacks_for_nobody() -> None:
     groups = {name: each.document["concurrency"]["group"] for name, each in WORKFLOWS.items()}
-    assert groups["promote"] == groups["teardown"] == "release-${{ inputs.environment }}"
+    assert groups["promote"] == groups["teardown"] == groups["load-test"] == "release-${{ inputs.environment }}"
     assert groups["rollback"] not in {group for name, group in groups.items() if name != "rollback"}
 
 
@@ -139,8 +139,13 @@ def test_the_job_that_may_write_a_comment_runs_for_branches_of_this_repository_a
 
 
 def test_the_scanner_has_no_permission_at_all() -> None:
-    assert WORKFLOWS["build-image"].jobs["scan"]["permissions"] == {}
-    assert "environment" not in WORKFLOWS["build-image"].jobs["scan"]
+    scanning = {
+        name: job for name, job in jobs() if any("scan-action" in str(step.get("uses")) for step in job["steps"])
+    }
+    assert scanning.keys() == {"build-image.scan", "security.scan"}
+    for name, job in scanning.items():
+        assert job["permissions"] == {}, name
+        assert "environment" not in job, name
 
 
 def test_people_are_asked_before_traffic_moves_and_before_an_endpoint_goes_and_nowhere_else() -> None:
@@ -153,8 +158,31 @@ def test_people_are_asked_before_traffic_moves_and_before_an_endpoint_goes_and_n
 
 def test_what_shifts_traffic_gives_it_back_itself_when_it_fails_or_is_cancelled() -> None:
     of_shift = {step["name"]: step for step in WORKFLOWS["promote"].jobs["shift"]["steps"]}
-    assert of_shift["Roll back"]["if"] == "failure() || cancelled()"
+    assert of_shift["Roll back"]["if"] == "${{ (failure() || cancelled()) && steps.shift.outcome != 'skipped' }}"
     assert list(of_shift).index("Roll back") == list(of_shift).index("Shift") + 1
+
+
+def test_what_holds_an_endpoint_is_told_of_a_cancellation_itself() -> None:
+    # A shell that waits for it would get the signals in its place, and hand none on.
+    held = {"deploy", "smoke", "load", "gate", "shift", "rollback", "load-test"}
+    told = {name: run for name, run in runs() if (found := DEPLOYMENT.fullmatch(run)) and found["command"] in held}
+    assert {DEPLOYMENT.fullmatch(run)["command"] for run in told.values()} == held  # type: ignore[index] # it did match
+    assert [name for name, run in told.items() if not run.startswith("exec ")] == []
+
+
+def test_a_job_that_can_log_in_to_azure_has_no_more_packages_than_it_needs() -> None:
+    for name, job in jobs():
+        used = {str(step.get("uses")): step.get("with", {}) for step in job["steps"]}
+        if "./.github/actions/azure-login" in used:
+            assert used["./.github/actions/setup"] == {"locks": "deployment load"}, name
+            assert used["./.github/actions/azure-login"]["environment"] == environment_of(job), name
+
+
+def test_whoever_moves_traffic_or_takes_an_endpoint_down_is_asked_about_again_in_that_very_job() -> None:
+    for workflow in ("promote", "teardown"):
+        for name, job in WORKFLOWS[workflow].jobs.items():
+            named = [step["name"] for step in job["steps"]]
+            assert ("What was asked for" in named) is (name in {"configured", "shift", "teardown"}), name
 
 
 def test_every_needed_job_counts_for_the_required_one_and_the_comment_alone_may_be_left_out() -> None:

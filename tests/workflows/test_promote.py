@@ -12,7 +12,7 @@ from tests.lib.act import Run, Started, Surroundings
 from tests.lib.emulator import wait_until
 from tests.lib.fork import Fork
 from tests.workflows import scenarios
-from tests.workflows.cloud import ALL_PERCENT, ENDPOINT, Cloud, Pushed
+from tests.workflows.cloud import ALL_PERCENT, APPROVER, ENDPOINT, Cloud, Pushed
 from tests.workflows.conftest import Stage
 from tests.workflows.events import dispatch
 from tests.workflows.scenarios import Scenario
@@ -97,6 +97,7 @@ def test_a_dry_run_checks_everything_and_touches_nothing(stage: Stage, cloud: Cl
     run = promote(stage, cloud, scenarios.DRY_RUN, image=second.digest, dry_run="true")
     assert cloud.endpoint() == before
     assert "core quota" in run.summary_of("preflight")
+    assert APPROVER in run.summary_of("preflight")
 
 
 def test_a_wrong_name_a_branch_and_a_stranger_are_told_at_once_and_nothing_is_touched(

@@ -25,8 +25,8 @@ def test_where_nothing_is_known_everything_is_green_and_the_score_is_kept(stage:
     with running_osv({}) as osv:
         run = stage.play(scenarios.SECURITY, template, dispatch({}, "public"), surroundings(osv))
     assert {"uvicorn", "scikit-learn", "locust", "azure-ai-ml"} <= osv.asked
-    assert {name: each["retention_days"] for name, each in run.artifacts.items()} == {"scorecard": 30}
-    assert "0 vulnerabilities" in run.told.jobs["image"].log
+    assert {name: each["retention_days"] for name, each in run.artifacts.items()} == {"image": 1, "scorecard": 30}
+    assert "0 vulnerabilities" in run.told.jobs["scan"].log
 
 
 def test_a_pull_request_with_a_bad_workflow_lock_or_image_is_red_in_each_place(
@@ -46,4 +46,4 @@ def test_a_pull_request_with_a_bad_workflow_lock_or_image_is_red_in_each_place(
         )
     assert "excessive-permissions" in run.told.jobs["workflows"].log
     assert "GHSA-0000-0000-0000" in run.told.jobs["dependencies"].log
-    assert "GHSA-0000-0000-0000" in run.told.jobs["image"].log
+    assert "GHSA-0000-0000-0000" in run.told.jobs["scan"].log

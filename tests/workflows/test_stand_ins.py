@@ -21,6 +21,7 @@ from tests.workflows.stand_ins.upload_artifact import upload
 
 pytestmark = pytest.mark.workflows
 UPLOAD = {"name": "image", "path": "here", "if-no-files-found": "error", "retention-days": "1", "archive": "true"}
+UPLOAD |= {"overwrite": "false"}
 DIGEST = f"sha256:{'a' * 64}"
 VERIFY = ["attestation", "verify", f"oci://mine/diabetes@{DIGEST}", "--repo", "acme/diabetes", "--signer-workflow"]
 VERIFY += ["acme/diabetes/.github/workflows/build-image.yml", "--source-ref", "refs/heads/main"]
@@ -81,11 +82,15 @@ def test_an_artifact_comes_back_as_it_was_without_hidden_files(job: Path) -> Non
     assert re.fullmatch("[0-9a-f]{64}", outputs["artifact-digest"])
 
 
-def test_a_second_artifact_of_a_name_is_refused(job: Path) -> None:
+def test_a_second_artifact_of_a_name_is_refused_unless_it_is_to_overwrite_the_first(job: Path) -> None:
     (job / "here" / "file").write_text("content")
     upload(Inputs(UPLOAD))
     with pytest.raises(RefusedError, match="409"):
         upload(Inputs(UPLOAD))
+    (job / "here" / "file").write_text("other content")
+    upload(Inputs({**UPLOAD, "overwrite": "true"}))
+    download(Inputs({"name": "image", "path": "there", "merge-multiple": "false"}))
+    assert (job / "there" / "file").read_text() == "other content"
 
 
 @pytest.mark.parametrize(

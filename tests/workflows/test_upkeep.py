@@ -50,7 +50,7 @@ def test_a_load_test_measures_who_serves_and_changes_nothing(stage: Stage, cloud
     assert cloud.endpoint() == before
     assert "PASS" in run.summary_of("load")
     assert {name: each["retention_days"] for name, each in run.artifacts.items()} == {"load-test": 30}
-    (report,) = run.artifacts_dir.glob("load-test/files/reports/load-test-*/report.json")
+    (report,) = run.artifacts_dir.glob("load-test/files/load-test-*/report.json")
     assert json.loads(report.read_text())["verdict"]
 
 
@@ -75,11 +75,20 @@ def test_status_says_who_serves_and_what_was_released(stage: Stage, cloud: Cloud
     assert record.past[0].release_id in summary
 
 
-def test_the_hourly_guard_finds_nothing_on_an_endpoint_that_is_looked_after(
+def test_the_guard_finds_nothing_on_an_endpoint_that_is_looked_after(
     stage: Stage, cloud: Cloud, second: Pushed
 ) -> None:
     cloud.serve(second)
     run = play(stage, cloud, scenarios.GUARD, schedule())
+    assert "Nothing is left over" in run.summary_of("guard")
+
+
+def test_the_guard_gives_up_a_way_back_where_somebody_asks_for_that(
+    stage: Stage, cloud: Cloud, second: Pushed, third: Pushed
+) -> None:
+    live = cloud.serve(third, keeping=second)
+    run = play(stage, cloud, scenarios.GUARD_NOW, asked(repair="false", now="true"))
+    assert cloud.deployments().keys() == {live}
     assert "Nothing is left over" in run.summary_of("guard")
 
 

@@ -10,7 +10,7 @@ from typer.testing import Result as Ran
 
 from deployment import cli, cli_options, cli_release, cli_upkeep, takeback
 from deployment.checks import Check, Standing
-from deployment.cli_upkeep import print_checks
+from deployment.cli_upkeep import print_checks, tell_checks
 from deployment.display import make_console
 from deployment.outcomes import BadInputError, Outcome
 from deployment.phases import Phase
@@ -183,6 +183,49 @@ def test_guard_repairs_where_the_variable_or_the_option_says_so(
     assert "::warning" not in ran.output
 
 
+def test_guard_that_may_only_finish_deletes_what_is_left_over(shell: Open) -> None:
+    refused = make_record(Phase.OBSERVED).ended(Phase.REFUSED, Outcome.REFUSED_BY_GATE, utc_now())
+    opened = shell(with_record(an_endpoint(BLUE_LIVE, *BOTH), refused))
+    ran = opened.take_back("guard", "--finish")
+    assert ran.exit_code == 0, ran.output
+    assert set(opened.platform.there().deployments) == {"blue"}
+    assert "| deployment left over |" in opened.step.summary
+
+
+def test_guard_that_may_only_finish_leaves_a_silent_release_and_fails(shell: Open) -> None:
+    opened = shell(with_record(an_endpoint(SPLIT, *BOTH), silent(under_way())))
+    left = opened.platform.there()
+    ran = opened.take_back("guard", "--finish")
+    assert ran.exit_code == 18
+    assert "::warning title=release gone silent::" in ran.output
+    assert opened.platform.there() is left
+
+
+def test_guard_that_may_repair_and_finish_repairs(shell: Open) -> None:
+    opened = shell(with_record(an_endpoint(SPLIT, *BOTH), silent(under_way())))
+    ran = opened.take_back("guard", "--repair", "--finish")
+    assert ran.exit_code == 0, ran.output
+    assert opened.platform.there().traffic == BLUE_LIVE
+
+
+def test_teardown_adds_what_it_did(shell: Open) -> None:
+    opened = shell(with_record(an_endpoint(BLUE_LIVE, *BOTH), promoted()))
+    left = opened.platform.there()
+    assert (opened.run("teardown").exit_code, opened.step.summary) == (1, "")  # nobody said yes
+    assert opened.platform.there() is left
+    ran = opened.run("teardown", "--yes", "--force")
+    assert ran.exit_code == 0, ran.output
+    assert "| endpoint fake deleted, with blue, green |" in opened.step.summary
+    assert opened.platform.endpoint is None
+
+
+def test_teardown_of_nothing_says_so(shell: Open) -> None:
+    opened = shell(None)
+    ran = opened.run("teardown", "--yes")
+    assert (ran.exit_code, "there is nothing to delete" in ran.output) == (0, True)
+    assert "| The endpoint does not exist; there is nothing to delete. |" in opened.step.summary
+
+
 def test_preflight_adds_its_checks(shell: Open, capsys: pytest.CaptureFixture[str]) -> None:
     opened = shell(None)
     checks = (
@@ -191,6 +234,8 @@ def test_preflight_adds_its_checks(shell: Open, capsys: pytest.CaptureFixture[st
     )
     print_checks(make_console(), checks)
     assert "quota: ask for `more`" in capsys.readouterr().out
+    assert opened.step.summary == ""
+    tell_checks(checks)
     assert "| image exists | ok | in myregistry |  |" in opened.step.summary
     assert "| quota | fail | 2 of 4 cores | ask for &#96;more&#96; |" in opened.step.summary
 

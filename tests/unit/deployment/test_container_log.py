@@ -48,6 +48,40 @@ PARSED_EVENTS = (
     LogEvent("20251016-11:51:40.972334", "DownloadFailed", "Warning", "Failed, retrying. See: log"),
 )
 
+TRACEBACK = "Traceback (most recent call last):"
+WRAPPED = """\
+  File "/app/azureml_inference_server_http/server/user_script.py", line 121, in invoke_init
+    raise UserScriptException(ex) from ex
+azureml_inference_server_http.server.user_script.UserScriptException: Caught an unhandled exception from the user script
+"""
+# As azmlinfsrv 1.5.1 logs it in this repository's format.
+ENCOUNTERED = f"""\
+Encountered Exception {TRACEBACK}
+  File "/app/azureml_inference_server_http/server/user_script.py", line 119, in invoke_init
+    self._user_init()
+  File "/app/service/score.py", line 23, in init
+    raise RuntimeError("out of order")
+RuntimeError: out of order
+
+The above exception was the direct cause of the following exception:
+
+{TRACEBACK}
+  File "/app/azureml_inference_server_http/server/aml_blueprint.py", line 109, in setup
+    self.user_script.invoke_init()
+{WRAPPED}"""
+INIT_RAISED = "\n".join(
+    json.dumps({"time": "2026-11-26T05:40:55.004+00:00", "level": level, "pid": 17, "logger": logger, "message": told})
+    for level, logger, told in (
+        ("info", "azmlinfsrv.user_script", "Invoking user's init function"),
+        ("error", "azmlinfsrv", "User's init function failed"),
+        ("error", "azmlinfsrv", ENCOUNTERED),
+        ("info", "gunicorn.error", "Worker exiting (pid: 17)"),
+        ("error", "gunicorn.error", "Worker (pid:17) exited with code 3."),
+        ("error", "gunicorn.error", "Shutting down: Master"),
+        ("error", "gunicorn.error", "Reason: Worker failed to boot."),
+    )
+)
+
 
 def line(level: str, message: str) -> str:
     return json.dumps({"level": level, "message": message})
@@ -61,6 +95,36 @@ def test_the_last_critical_line_is_the_reason() -> None:
 @pytest.mark.parametrize("log", ["", "plain text\n{", line("error", "no reason"), "[]\n1\nnull"])
 def test_a_log_without_such_a_line_has_no_reason(log: str) -> None:
     assert reason_of_end(log) is None
+
+
+def test_without_a_critical_line_what_init_raised_is_the_reason() -> None:
+    assert reason_of_end(INIT_RAISED) == "RuntimeError: out of order"
+    assert reason_of_end(f"{INIT_RAISED}\n{line('critical', 'model: changed')}") == "model: changed"
+
+
+def test_what_was_raised_last_is_the_reason() -> None:
+    later = line("error", f'refused\n{TRACEBACK}\n  File "x", line 1\nKeyError: 1')
+    assert reason_of_end(f"{INIT_RAISED}\n{later}") == "KeyError: 1"
+
+
+def test_a_traceback_may_be_plain_lines_with_others_in_between() -> None:
+    log = [TRACEBACK, '  File "score.py", line 3, in init', line("info", "Worker exiting"), "", "    load()"]
+    assert reason_of_end("\r\n".join([*log, "models.LoadError: no file: x", "Shutting down: Master"])) == (
+        "models.LoadError: no file: x"
+    )
+
+
+def test_an_azmlinfsrv_that_tells_no_cause_gives_its_own_words() -> None:
+    log = line("error", f"Encountered Exception {TRACEBACK}\n{WRAPPED}")
+    assert reason_of_end(log) == WRAPPED.splitlines()[-1]
+
+
+def test_a_traceback_that_is_cut_off_has_no_reason() -> None:
+    assert reason_of_end(f'{TRACEBACK}\n  File "score.py", line 3, in init\n    load()') is None
+
+
+def test_a_long_exception_is_cut() -> None:
+    assert len(reason_of_end(f"{TRACEBACK}\nValueError: {'x' * 1000}") or "") == 400
 
 
 def test_a_long_reason_is_cut() -> None:

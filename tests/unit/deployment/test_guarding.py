@@ -312,6 +312,31 @@ def test_what_is_past_its_soak_is_finished(guarding: Guarding) -> None:
     assert record_on(scene.platform).phase is Phase.DONE
 
 
+def test_finishing_alone_deletes_what_is_left_over(guarding: Guarding) -> None:
+    scene = guarding(on_endpoint(refused()))
+    (told,) = scene.guard.repair((Kind.LEFT_OVER,))
+    assert (told.finding.kind, told.repaired, told.said) == (Kind.LEFT_OVER, True, "finished")
+    assert set(scene.platform.there().deployments) == {"blue"}
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        on_endpoint(silent(under_way())),
+        on_endpoint(promoted(), traffic={"green": 60, "blue": 40}),
+        replace(on_endpoint(refused()), tags={"release_phase": "?"}),
+    ],
+    ids=["silent", "split", "damaged"],
+)
+def test_finishing_alone_tells_of_the_other_kinds_and_touches_nothing(endpoint: Endpoint, guarding: Guarding) -> None:
+    scene = guarding(endpoint)
+    left = scene.platform.there()
+    told = scene.guard.repair((Kind.LEFT_OVER,))
+    assert [(each.repaired, each.said) for each in told] == [(False, "")]
+    assert [each.finding for each in told] == list(scene.guard.look())
+    assert scene.platform.there() is left
+
+
 def test_what_finish_refuses_is_told(guarding: Guarding) -> None:
     scene = guarding(on_endpoint(refused(), traffic=GREEN_LIVE))
     (told,) = scene.guard.repair()

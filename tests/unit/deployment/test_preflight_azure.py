@@ -158,7 +158,13 @@ def test_another_registry_needs_a_grant_of_which_the_command_is_told(bench: Benc
 
 def test_another_registry_is_warned_of_while_there_is_no_endpoint_to_grant_to(bench: Bench) -> None:
     check = bench.all(FakeCloud(identified=None, endpoint=None), image=ELSEWHERE)["AcrPull"]
-    standing(check, Standing.WARN, "does not exist yet", "az ml online-endpoint create", "five minutes")
+    standing(
+        check,
+        Standing.WARN,
+        "does not exist yet",
+        "az ml online-endpoint create --name diabetes --file",
+        "five minutes",
+    )
 
 
 def test_an_endpoint_without_an_identity_fails(bench: Bench) -> None:

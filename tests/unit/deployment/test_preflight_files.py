@@ -31,6 +31,16 @@ def test_a_name_that_the_platform_refuses_fails(bench: Bench, where: str, name: 
     standing(bench.all()["names"], Standing.FAIL, told, "3 to 32 characters", "rename it")
 
 
+def test_the_name_that_the_environment_gives_the_endpoint_is_the_one_checked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZUREML_ENDPOINT_NAME", "diabetes-staging")
+    standing(bench.all()["names"], Standing.OK, "endpoint 'diabetes-staging'")
+    name = f"{'a' * 25}-staging"
+    monkeypatch.setenv("AZUREML_ENDPOINT_NAME", name)
+    standing(bench.all()["names"], Standing.FAIL, f"endpoint {name!r} (33 characters)", "AZUREML_ENDPOINT_NAME")
+
+
 def test_the_names_that_releases_deploy_under_are_checked_too(bench: Bench) -> None:
     standing(bench.all(names=("blue", "green_2"))["names"], Standing.FAIL, "deployment 'green_2' (7 characters)")
 

@@ -1,5 +1,6 @@
 """An image in a registry: what is pushed, what is not, and what is refused; a real registry is in tests/container."""
 
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from deployment import publishing
 from deployment.image import ImageError
 from deployment.outcomes import BadInputError
-from deployment.publishing import publish, tag_of
+from deployment.publishing import Tagged, later_revision, publish, tag_of
 
 pytestmark = pytest.mark.unit
 
@@ -138,3 +139,30 @@ def test_a_branch_becomes_a_tag(branch: str, tag: str) -> None:
 def test_a_branch_of_which_nothing_can_stand_in_a_tag_is_refused() -> None:
     with pytest.raises(BadInputError, match="--also-tag '///'"):
         tag_of("///")
+
+
+@pytest.fixture
+def commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Three commits, one after the other, of the repository that the test is in."""
+    monkeypatch.chdir(tmp_path)
+    git = ["git", "-c", "user.name=tests", "-c", "user.email=tests@example.org"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    made = []
+    for name in ("first", "second", "third"):
+        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", name], check=True)
+        head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+        made.append(head.stdout.strip())
+    return made
+
+
+@pytest.mark.parametrize(
+    ("there", "told"), [("third", "third"), ("second", ""), ("first", ""), ("unknown", ""), ("", "")]
+)
+def test_a_tag_is_of_a_later_commit_only_where_the_history_says_so(
+    there: str, told: str, commits: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = dict(zip(("first", "second", "third"), commits, strict=True))
+    revision = known.get(there, there)
+    monkeypatch.setattr(publishing, "look_up", lambda _: Tagged(digest_of(OURS), OURS) if revision else None)
+    monkeypatch.setattr(publishing, "revision_of", lambda _: revision)
+    assert later_revision(NAME, "main", known["second"]) == known.get(told, "")

@@ -49,7 +49,7 @@ def test_it_runs_where_nothing_is_installed(step: Step) -> None:
 
 
 def test_each_thing_that_is_wrong_is_a_line_and_an_annotation(step: Step) -> None:
-    ended = run(step, "variables", VARIABLES='{"ACR_LOGIN_SERVER": "https://x"}')
+    ended = run(step, "variables", ENVIRONMENT="registry", VARIABLES='{"ACR_LOGIN_SERVER": "https://x"}')
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == len(ended.stdout.splitlines()) == 6
     assert ended.stderr.startswith("error: AZURE_CLIENT_ID is not set")
@@ -66,12 +66,11 @@ def test_required_takes_the_jobs_that_may_be_skipped(step: Step) -> None:
 def test_dispatch_reads_the_repositorys_own_endpoint(step: Step) -> None:
     asked = {
         "ACTOR": "me",
-        "DEFAULT_BRANCH": "main",
         "ENVIRONMENT": "staging",
         "PROMOTERS": "",
         "REF": "refs/heads/main",
     }
-    ended = run(step, "dispatch", CONFIRMATION="diabetes", **asked)
+    ended = run(step, "dispatch", CONFIRMATION="diabetes-staging", **asked)
     assert ended.returncode == 0, ended.stderr
     assert "| staging |" in step.summary
 
@@ -91,6 +90,13 @@ def test_a_pull_request_has_a_number(number: str, capsys: pytest.CaptureFixture[
         main(["comment", "--file", "x", "--pull-request", number])
     assert ended.value.code == 2
     assert "--pull-request" in capsys.readouterr().err
+
+
+def test_approval_ends_well_where_the_api_cannot_be_reached(step: Step) -> None:
+    api = {"GITHUB_API_URL": "http://127.0.0.1:9", "GITHUB_REPOSITORY": "acme/demo", "GITHUB_TOKEN": "a-token"}
+    ended = run(step, "approval", ENVIRONMENT="staging", **api)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("::warning title=The reviewers could not be looked up::")
 
 
 def test_comment_and_base_image_are_commands_too(capsys: pytest.CaptureFixture[str]) -> None:

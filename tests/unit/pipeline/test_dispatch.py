@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.dispatch import dispatch, endpoint_name, profiles, rise_to_all
+from pipeline.dispatch import dispatch, profiles, rise_to_all
 from pipeline.errors import PipelineError
 from tests.lib.github_step import Step
 
@@ -14,7 +14,6 @@ DIGEST = f"sha256:{'a' * 64}"
 ASKED = {
     "ACTOR": "Octo-Cat",
     "CONFIRMATION": "diabetes",
-    "DEFAULT_BRANCH": "main",
     "ENVIRONMENT": "production",
     "PROMOTERS": "",
     "REF": "refs/heads/main",
@@ -28,17 +27,37 @@ def test_what_is_going_to_happen_is_in_the_summary(step: Step) -> None:
 
 
 def test_what_was_left_empty_is_said_to_be_the_default(step: Step) -> None:
-    dispatch({**ASKED, "IMAGE": "", "STEPS": ""})
-    assert "the latest of the default branch" in step.summary
-    assert "as deployment/release.toml says" in step.summary
+    dispatch({**ASKED, "IMAGE": "", "PROFILE": "", "STEPS": " "})
+    for told in (
+        *("| image | the latest of main |", "| profile | none named |"),
+        "| steps | as deployment/release.toml says |",
+    ):
+        assert told in step.summary
+
+
+def test_what_a_workflow_does_not_ask_for_has_no_row(step: Step) -> None:
+    dispatch(ASKED)
+    labels = [line.split("|")[1].strip() for line in step.summary.splitlines() if line.startswith("|")]
+    assert labels == ["", "---", "endpoint", "environment", "asked for by", "from"]
+
+
+def test_staging_is_confirmed_by_the_name_of_its_own_endpoint(step: Step) -> None:
+    with pytest.raises(PipelineError) as raised:
+        dispatch({**ASKED, "ENVIRONMENT": "staging"})
+    assert str(raised.value) == (
+        "confirmation: 'diabetes' is not the endpoint's name in staging; type 'diabetes-staging'"
+    )
+    dispatch({**ASKED, "ENVIRONMENT": "staging", "CONFIRMATION": "diabetes-staging"})
+    assert "| endpoint | diabetes-staging |" in step.summary
 
 
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("CONFIRMATION", "diabetic", "confirmation: 'diabetic' is not the endpoint's name; type 'diabetes'"),
+        ("CONFIRMATION", "diabetic", "confirmation: 'diabetic' is not the endpoint's name in production; type"),
         ("CONFIRMATION", "", "confirmation: '' is not"),
         ("REF", "refs/heads/mine", "ref: this runs from refs/heads/mine, and only refs/heads/main may"),
+        ("REF", "refs/heads/master", "ref: this runs from refs/heads/master, and only refs/heads/main may"),
         ("REF", "refs/tags/main", "ref: this runs from refs/tags/main"),
         ("PROMOTERS", "somebody, else", "actor: Octo-Cat is not in the variable PROMOTERS (somebody, else)"),
         ("ENVIRONMENT", "Production", "environment: 'Production' is none; choose production or staging"),
@@ -58,12 +77,13 @@ def test_what_is_wrong_is_named_with_its_value_and_the_way_out(name: str, value:
 
 
 def test_all_that_is_wrong_is_named_at_once(step: Step) -> None:
-    wrong = dict.fromkeys(ASKED, "nonsense") | {"IMAGE": "x", "PROFILE": "x", "STEPS": "x"}
-    with pytest.raises(PipelineError) as raised:
-        dispatch(wrong | {"ACTOR": "me"})
-    assert [message.partition(":")[0] for message in raised.value.messages] == [
-        *("confirmation", "ref", "actor", "environment", "profile", "steps", "image")
-    ]
+    wrong = dict.fromkeys(ASKED, "nonsense") | {"IMAGE": "x", "PROFILE": "x", "STEPS": "x", "ACTOR": "me"}
+    for environment, first in (("staging", "confirmation"), ("nonsense", "environment")):
+        with pytest.raises(PipelineError) as raised:
+            dispatch(wrong | {"ENVIRONMENT": environment})
+        assert [message.partition(":")[0] for message in raised.value.messages] == [
+            *(first, "ref", "actor", "profile", "steps", "image")
+        ]
     assert step.summary == ""
 
 
@@ -91,18 +111,6 @@ def test_steps_rise_to_a_hundred(steps: str, *, rise: bool) -> None:
     assert rise_to_all(steps) is rise
 
 
-@pytest.mark.parametrize("line", ["name: my-endpoint", 'name: "my-endpoint"', "name:  'my-endpoint'  # unique"])
-def test_the_endpoint_is_named_by_its_file(line: str, tmp_path: Path) -> None:
-    path = tmp_path / "endpoint.yml"
-    path.write_text(f"$schema: x\n# name: other\n{line}\nauth_mode: key\n", encoding="utf-8")
-    assert endpoint_name(path) == "my-endpoint"
-
-
-def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match=r"endpoint.yml cannot be read .*repository's root"):
-        endpoint_name(tmp_path / "endpoint.yml")
+def test_settings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"release.toml cannot be read"):
         profiles(tmp_path / "release.toml")
-    (tmp_path / "endpoint.yml").write_text("auth_mode: key\n", encoding="utf-8")
-    with pytest.raises(PipelineError, match=r"has no line `name: <endpoint>`"):
-        endpoint_name(tmp_path / "endpoint.yml")

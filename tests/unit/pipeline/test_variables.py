@@ -1,5 +1,6 @@
 """Whether a repository is connected to Azure: not at all, by half, or as a whole."""
 
+import html
 import json
 from collections.abc import Mapping
 
@@ -22,9 +23,11 @@ ALL = {
     "ACR_LOGIN_SERVER": "myregistry.azurecr.io",
 }
 
+ATTEST_TOLD = {None: "not set", "true": "true", "no": "not true"}
 
-def environ(found: object, visibility: str = "private") -> Mapping[str, str]:
-    return {"VARIABLES": json.dumps(found), "VISIBILITY": visibility}
+
+def environ(found: object, visibility: str = "private", environment: str = "production") -> Mapping[str, str]:
+    return {"VARIABLES": json.dumps(found), "VISIBILITY": visibility, "ENVIRONMENT": environment}
 
 
 @pytest.mark.parametrize("found", [{}, None, {"PROMOTERS": "me"}, dict.fromkeys(ALL, " ")])
@@ -43,17 +46,25 @@ def test_a_fresh_fork_is_told_how_to_connect_azure_and_nothing_is_wrong(
         "`repo:OWNER@OWNER_ID/REPO@REPO_ID:environment:NAME`",
         "`repo:OWNER/REPO:environment:NAME`",
         "2026-07-15",
+        "Deployment branches > Selected branches: main",
+        "gh api -X PUT repos/OWNER/REPO/environments/NAME -F 'deployment_branch_policy[protected_branches]=false' \\\n",
+        "-F 'deployment_branch_policy[custom_branch_policies]=true'",
+        "gh api -X POST repos/OWNER/REPO/environments/NAME/deployment-branch-policies -f name=main",
+        "The branch has to be called main.",
     ):
         assert told in step.summary
     assert capsys.readouterr().out.startswith("::notice title=Azure is not connected::")
 
 
-def test_a_connected_repository_gives_both_outputs_and_shows_its_variables(step: Step) -> None:
-    configured(environ(ALL))
+def test_a_connected_repository_gives_both_outputs_and_shows_no_value_of_a_variable(step: Step) -> None:
+    found = {**ALL, "AZUREML_WORKSPACE_NAME": "ws-7", "ACR_LOGIN_SERVER": "acme.azurecr.io", "OTHER": "other-7"}
+    configured(environ(found))
     assert step.outputs == {"azure": "true", "attest": "false"}
     assert "## Azure is connected" in step.summary
     assert "Images are not attested: the repository is private, ATTEST is not set." in step.summary
-    assert "| myregistry.azurecr.io |" in step.summary
+    for name in ALL:
+        assert f"| {name.replace('_', '&#95;')} | set |" in step.summary
+    assert [value for value in found.values() if value in step.summary] == []
 
 
 @pytest.mark.parametrize(
@@ -64,6 +75,7 @@ def test_images_are_attested_where_github_does_that_or_where_a_variable_says_so(
     visibility: str, attest: str | None, expected: str, step: Step
 ) -> None:
     configured(environ(ALL | ({"ATTEST": attest} if attest else {}), visibility))
+    assert f"ATTEST is {ATTEST_TOLD[attest]}." in step.summary
     assert step.outputs["attest"] == expected
 
 
@@ -94,7 +106,7 @@ def test_a_value_of_the_wrong_form_is_shown_with_the_right_one(name: str, value:
     with pytest.raises(PipelineError, match=f"^{name}: ") as raised:
         configured(environ({**ALL, name: value}))
     assert f"{value!r} is not {form}" in str(raised.value)
-    assert f"not {form}" in step.summary.replace("&#95;", "_")
+    assert f"not {form}" in html.unescape(step.summary)
 
 
 def test_all_that_is_wrong_is_named_at_once(step: Step) -> None:
@@ -105,7 +117,7 @@ def test_all_that_is_wrong_is_named_at_once(step: Step) -> None:
 
 
 def test_the_job_gets_all_six_and_the_login_its_ids(step: Step) -> None:
-    variables(environ({**ALL, "OTHER": "is not handed on"}))
+    variables(environ({**ALL, "OTHER": "is not handed on"}, environment="registry"))
     assert step.variables == ALL
     assert step.outputs == {
         "client-id": ALL["AZURE_CLIENT_ID"],
@@ -113,6 +125,31 @@ def test_the_job_gets_all_six_and_the_login_its_ids(step: Step) -> None:
         "subscription-id": ALL["AZURE_SUBSCRIPTION_ID"],
         "registry": "myregistry.azurecr.io",
     }
+
+
+@pytest.mark.parametrize(
+    ("environment", "endpoint"),
+    [
+        *(("production", "diabetes"), ("production-unattended", "diabetes")),
+        *(("staging", "diabetes-staging"), ("staging-unattended", "diabetes-staging")),
+    ],
+)
+def test_the_job_gets_the_name_of_its_environments_endpoint(environment: str, endpoint: str, step: Step) -> None:
+    variables(environ(ALL, environment=environment))
+    assert step.variables == {**ALL, "AZUREML_ENDPOINT_NAME": endpoint}
+
+
+@pytest.mark.parametrize("environment", ["", "Production", "registry-unattended", "staging-unattended-unattended"])
+def test_an_environment_that_nobody_knows_is_refused_and_nothing_handed_on(environment: str, step: Step) -> None:
+    with pytest.raises(PipelineError, match=f"ENVIRONMENT: '{environment}' is none; set it to one of production, "):
+        variables(environ(ALL, environment=environment))
+    assert step.variables == step.outputs == {}
+
+
+def test_a_job_that_does_not_say_its_environment_is_told_so(step: Step) -> None:
+    with pytest.raises(PipelineError, match="ENVIRONMENT is not in the environment"):
+        variables({"VARIABLES": json.dumps(ALL)})
+    assert step.variables == {}
 
 
 @pytest.mark.parametrize(

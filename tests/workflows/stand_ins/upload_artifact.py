@@ -24,6 +24,8 @@ def upload(inputs: Inputs) -> None:
     days = int(inputs["retention-days"] or MOST_DAYS)
     if not 1 <= days <= MOST_DAYS:
         raise RefusedError(f"Invalid retention-days: {days}")
+    if inputs.flag("overwrite"):
+        shutil.rmtree(store_of_run() / name, ignore_errors=True)
     if (store_of_run() / name).exists():
         raise RefusedError(
             f"Failed to CreateArtifact: Received non-retryable error: Failed request: (409) Conflict: an artifact with "
