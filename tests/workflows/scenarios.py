@@ -157,7 +157,7 @@ NOT_ATTESTED = Scenario(
     "promote of an image that no workflow of main has attested",
     "promote",
     {**PROMOTE_UNCONFIGURED.jobs, "preflight": RED},
-    left_out={"preflight": ("Preflight", "Keep the release so far")},
+    left_out={"preflight": ("Who will be asked", "Preflight", "Keep the release so far")},
     failed={"preflight": "Verify where it was built"},
 )
 SLOW_CANDIDATE = Scenario(
