@@ -215,15 +215,7 @@ BREACH = Scenario(
 CANCELLED = Scenario(
     "promote that is cancelled under traffic",
     "promote",
-    {
-        "configured": GREEN,
-        "preflight": GREEN,
-        "deploy": GREEN,
-        "load": GREEN,
-        "shift": RED,
-        "finish": GREY,
-        "undo": GREEN,
-    },
+    BREACH.jobs,
     left_out=NO_ATTESTATION,
     failed={"shift": "Shift"},
     cancelled=True,
