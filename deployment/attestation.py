@@ -17,7 +17,7 @@ UNTOUCHED = "Nothing was touched."
 
 @dataclass(frozen=True)
 class Attested:
-    """What an attestation says of an image: what it states, from which commit, by which run, and when."""
+    """What an attestation says of an image: what it states, from which commit, and by which run."""
 
     predicate: str
     commit: str
