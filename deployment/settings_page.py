@@ -15,8 +15,8 @@ from load.settings import OFF, limit_of
 HEAD = """# Settings
 
 Every key of `deployment/release.toml`, written by `python -m deployment.settings_page` from the models that check the
-file. A key that the file does not have has the default. A wrong value ends a command with exit code 2 before anything is
-touched, and is named with what is allowed. *or off* is a limit that `"off"` switches off.
+file. A key that the file does not have has the default. A wrong value ends a command with 2 before anything is touched,
+and is named with what is allowed. *or off* is a limit that `"off"` switches off.
 
 `[profiles.NAME.TABLE]` lays its keys over `[TABLE]` where `--profile NAME` is given; a profile needs only the keys that
 differ. Environment variables and the variables of the Makefile: [environment.md](environment.md).

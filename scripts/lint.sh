@@ -28,6 +28,7 @@ if [[ $what == everything ]]; then
   check "ruff format" ruff format --check .
   check "mypy" mypy
   check "shellcheck" shellcheck --severity=style scripts/*.sh .ci/run
+  check "pre-commit" pre-commit validate-config
 fi
 check "actionlint" actionlint -no-color
 check "zizmor" zizmor --offline --persona=pedantic --no-progress --strict-collection --color=never .
@@ -35,6 +36,7 @@ check "workflow schema" check-jsonschema --builtin-schema vendor.github-workflow
 check "workflow timeouts" check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
 check "action schema" check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 check "dependabot schema" check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+check "issue forms" check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/{bug,emulator,feature}.yml
 check "act" act --validate --strict -W .github/workflows/
 check "hadolint" hadolint --failure-threshold info service/Dockerfile
 
