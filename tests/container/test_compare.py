@@ -13,9 +13,10 @@ import pytest
 from deployment.image import build_image, choose_base_image
 from model.faulty import Variant
 from tests.container.conftest import IMAGE_NAME
-from tests.lib.emulator import REPOSITORY, wait_until
+from tests.lib.emulator import wait_until
 from tests.lib.model_artefacts import write_artefacts
 from tests.lib.service_container import containers_of, docker
+from tests.lib.shipped import SETTINGS_FILE, SHIPPED, started_there
 
 pytestmark = pytest.mark.container
 
@@ -63,15 +64,16 @@ class Bench:
 
     def start(self, live: Model, candidate: Model, *further: str) -> subprocess.Popen[str]:
         settings = self.folder / "release.toml"
-        settings.write_text((REPOSITORY / "deployment" / "release.toml").read_text() + PROFILE)
+        settings.write_text(SETTINGS_FILE.read_text(encoding="utf-8") + PROFILE)
         command = [sys.executable, "-m", "deployment", "compare", "--settings", str(settings), "--profile", "quick"]
         command += ["--live", live.image, "--live-model-dir", str(live.folder)]
         command += ["--image", candidate.image, "--model-dir", str(candidate.folder)]
         command += ["--reports-dir", str(self.folder / "reports"), "--release-id", "pull-request", *further]
         told = {"GITHUB_OUTPUT": str(self.folder / "out"), "GITHUB_STEP_SUMMARY": str(self.folder / "summary")}
-        environment = {**os.environ, **told, "GITHUB_ACTIONS": "true", "RUN_URL": "https://ci.example/runs/7"}
+        told |= {"GITHUB_ACTIONS": "true", "RUN_URL": "https://ci.example/runs/7"}
+        environment = started_there({**os.environ, **told})
         pipe, out = subprocess.PIPE, subprocess.STDOUT
-        return subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=pipe, stderr=out, text=True)
+        return subprocess.Popen(command, cwd=SHIPPED, env=environment, stdout=pipe, stderr=out, text=True)
 
     def compare(self, live: Model, candidate: Model, *further: str) -> tuple[int, str]:
         """Run a comparison; return its exit code and what it printed."""

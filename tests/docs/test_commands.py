@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deployment.manifests import read_endpoint
 from deployment.outcomes import EXIT_CODES
 from tests.lib.emulator import REPOSITORY
 
@@ -19,9 +20,9 @@ pytestmark = pytest.mark.release
 LAST_EXPORT = "AZUREML_WORKSPACE_NAME"
 WALK = """
 set -euo pipefail
-.venv/bin/python -m model train --version 1 --output artifacts/model-1
-image=$(.venv/bin/python -m deployment build --model-dir artifacts/model-1)
-.venv/bin/python -m deployment promote --image "$image" --model-dir artifacts/model-1 --profile demo-first
+make model
+image=$(.venv/bin/python -m deployment build --model-dir artifacts/model)
+.venv/bin/python -m deployment promote --image "$image" --model-dir artifacts/model --profile demo-first
 .venv/bin/python -m deployment status
 """
 
@@ -69,7 +70,8 @@ def test_a_first_release_on_the_emulator_goes_as_the_readme_says(tmp_path: Path)
         )
     assert walked.returncode == 0, walked.stdout
     assert "PROMOTED blue is the first release" in walked.stdout
-    assert "diabetes: blue 100 %" in walked.stdout
+    name = read_endpoint(REPOSITORY / "deployment" / "endpoint.yml", {}).name
+    assert f"{name}: blue 100 %" in walked.stdout
 
 
 def test_the_help_of_promote_names_its_options_and_exit_codes() -> None:

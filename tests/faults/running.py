@@ -30,6 +30,7 @@ from load.rows import Row, RunEnd, RunPlan
 from load.rows_file import RowsWriter
 from load.settings import GatePolicy, LoadSettings
 from tests.lib.release_fakes import RecordingWatcher
+from tests.lib.shipped import DEPLOYMENT_FILE
 
 GOLDEN = GoldenRequests(
     absolute_tolerance=0,
@@ -73,7 +74,7 @@ class Site:
         return AzureML(
             workspace_from(os.environ),
             endpoint_file=path,
-            deployment_file=Path("deployment/deployment.yml"),
+            deployment_file=DEPLOYMENT_FILE,
             provisioning_timeout_s=limits.provisioning_timeout_s,
             operation_timeout_s=limits.operation_timeout_s,
         )

@@ -13,6 +13,7 @@ from deployment.azure_errors import wait_for
 from deployment.azureml import AzureML, workspace_from
 from deployment.outcomes import ConflictError, PlatformError, TransientError
 from deployment.platform import DeploymentRequest, Endpoint, Routing, require
+from tests.lib.shipped import DEPLOYMENT_FILE
 
 ALL_BLUE = Routing({"blue": 100})
 MIRRORED = Routing({"blue": 100}, {"green": 20})
@@ -37,7 +38,7 @@ def main(endpoint_file: str, image: str) -> None:
     azure = AzureML(
         workspace_from(os.environ),
         endpoint_file=Path(endpoint_file),
-        deployment_file=Path("deployment/deployment.yml"),
+        deployment_file=DEPLOYMENT_FILE,
     )
     azure.create_endpoint({"release_holder": "one"})
     for name in ("blue", "green"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lib.emulator import REPOSITORY
+from tests.lib.shipped import SHIPPED
 
 NAME = "acme/diabetes"
 URL = f"https://github.com/{NAME}"
@@ -89,13 +90,17 @@ def written(profile: str, tables: Tables) -> str:
 
 
 def make_fork(folder: Path) -> Fork:
-    """Copy and commit what is tracked, and what would be by `git add --all`; nothing that git ignores comes along."""
+    """Copy and commit what is tracked, and what would be by `git add --all`; nothing that git ignores comes along.
+
+    Endpoint, deployment and settings are those that the template ships.
+    """
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split("\0")
     for name in sorted({each for each in names if each and (REPOSITORY / each).is_file()}):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(REPOSITORY / name, target, follow_symlinks=False)
+    shutil.copytree(SHIPPED / "deployment", folder / "deployment", dirs_exist_ok=True)
     fork = Fork(folder)
     fork.git("init", "--quiet", "--initial-branch=main")
     fork.git("remote", "add", "origin", f"{URL}.git")

@@ -24,6 +24,7 @@ from deployment.golden import read_artefacts
 from deployment.image import build_bundle
 from deployment.scoring import ScoringClient
 from tests.lib.emulator import REPOSITORY, RunningEmulator, wait_until
+from tests.lib.shipped import SETTINGS_FILE, SHIPPED, started_there
 
 ENDPOINT = "diabetes"
 COMMAND_TIMEOUT_S = 200.0
@@ -72,7 +73,7 @@ class Site:
     folder: Path
 
     def __post_init__(self) -> None:
-        shipped = (REPOSITORY / "deployment" / "release.toml").read_text(encoding="utf-8")
+        shipped = SETTINGS_FILE.read_text(encoding="utf-8")
         quick = {"name": "quick", "bake_s": 0.5, "mirror_percent": 0, "afterwards": "delete"}
         patient = {**quick, "name": "patient", "bake_s": 60}
         careful = {**quick, "name": "careful", "mirror_percent": 20, "afterwards": "scale"}
@@ -117,9 +118,9 @@ class Site:
         return finish(self.start([sys.executable, "-m", "deployment", *arguments]))
 
     def start(self, command: list[str]) -> subprocess.Popen[str]:
-        environment = self.emulator.child_environment
+        environment = started_there(self.emulator.child_environment)
         pipe, out = subprocess.PIPE, subprocess.STDOUT
-        return subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=pipe, stderr=out, text=True)
+        return subprocess.Popen(command, cwd=SHIPPED, env=environment, stdout=pipe, stderr=out, text=True)
 
     def promote_disturbed(self, model: str, disturb: Callable[[subprocess.Popen[str]], None]) -> Finished:
         """Release a model, and disturb that once the candidate is seen to have its first share of the traffic."""
@@ -150,17 +151,7 @@ class Site:
         return dict(self.resource()["traffic"])
 
     def ask(self, method: str, path: str = "", document: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        variables = self.emulator.variables
-        audience = {"resource": self.emulator.control_url, "api-version": "2019-08-01"}
-        secret = {"X-IDENTITY-HEADER": variables["IDENTITY_HEADER"]}
-        trusted = ssl.create_default_context(cafile=variables["REQUESTS_CA_BUNDLE"])
-        endpoint = f"{self.emulator.control_url}{Workspace().arm_id}/onlineEndpoints/{ENDPOINT}"
-        with httpx.Client(verify=trusted, trust_env=False) as client:
-            token = client.get(variables["IDENTITY_ENDPOINT"], params=audience, headers=secret).json()["access_token"]
-            answer = client.request(
-                method, endpoint + path, headers={"authorization": f"Bearer {token}"}, json=document
-            )
-            return dict(answer.raise_for_status().json())
+        return ask_endpoint(self.emulator, ENDPOINT, method, path, document)
 
     def scale(self, name: str, instance_count: int) -> None:
         """Run so many instances of a deployment, as somebody beside the releases would."""
@@ -190,6 +181,21 @@ class Site:
     def report(self, model: str) -> str:
         """Return the Markdown report of a model's release."""
         return (self.report_folder(model) / "report.md").read_text(encoding="utf-8")
+
+
+def ask_endpoint(
+    emulator: RunningEmulator, name: str, method: str, path: str = "", document: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Ask the control plane of an endpoint, as a program without the SDK would."""
+    variables = emulator.variables
+    audience = {"resource": emulator.control_url, "api-version": "2019-08-01"}
+    secret = {"X-IDENTITY-HEADER": variables["IDENTITY_HEADER"]}
+    trusted = ssl.create_default_context(cafile=variables["REQUESTS_CA_BUNDLE"])
+    endpoint = f"{emulator.control_url}{Workspace().arm_id}/onlineEndpoints/{name}"
+    with httpx.Client(verify=trusted, trust_env=False) as client:
+        token = client.get(variables["IDENTITY_ENDPOINT"], params=audience, headers=secret).json()["access_token"]
+        answer = client.request(method, endpoint + path, headers={"authorization": f"Bearer {token}"}, json=document)
+        return dict(answer.raise_for_status().json())
 
 
 def has_its_first_share(journal: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deployment.outcomes import Outcome
+from deployment.settings import read_settings
 from load.verdict import Outcome as GateOutcome
 from tests.lib.demo import Demo, ReadmeDemo, make_demo
 from tests.lib.emulator import REPOSITORY
@@ -25,8 +26,10 @@ def test_the_demo_promotes_the_second_model_and_no_client_request_fails(readme_d
     runtime = "containers of the image that this demo builds" if readme_demo.is_in_containers else PROCESSES
     assert f"Colours are {runtime}" in demo.output
     assert re.search(r"background client +\d+ requests \(blue \d+, green \d+\), 0 failed", demo.output)
-    for percent in (10, 50, 100):
-        assert re.search(rf"verified \d+ of 300 probes reached green at {percent} %", demo.output)
+    shift = read_settings(REPOSITORY / "deployment" / "release.toml", profile="demo").shift
+    for percent in shift.steps_percent:
+        seen = rf"verified \d+ of {shift.probes_per_step} probes reached green at {percent} %"
+        assert re.search(seen, demo.output)
     assert "PROMOTED" in demo.report.splitlines()[0]
     assert demo.page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert_stored_rows_are_judged_the_same(demo)

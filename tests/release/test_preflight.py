@@ -20,6 +20,7 @@ from deployment.emulator.faults import ControlFault, Refuse
 from tests.lib.emulator import REPOSITORY, RunningEmulator, running_emulator, write_bundle
 from tests.lib.emulator_control import EmulatorControl
 from tests.lib.registry import Registry, running_registry
+from tests.lib.shipped import DEPLOYMENT_FILE, ENDPOINT_FILE
 
 pytestmark = pytest.mark.release
 FOREIGN = "other.azurecr.io"
@@ -69,11 +70,10 @@ class Site:
 
     def preflight(self, image: str, **changes: Any) -> dict[str, Check]:
         """Run preflight with the real SDK, with deployment.yml changed so."""
-        shipped = REPOSITORY / "deployment"
-        settings = yaml.safe_load((shipped / "deployment.yml").read_text(encoding="utf-8"))
+        settings = yaml.safe_load(DEPLOYMENT_FILE.read_text(encoding="utf-8"))
         deployment_file = self.folder / "deployment.yml"
         deployment_file.write_text(yaml.safe_dump({**settings, **changes}), encoding="utf-8")
-        answer = self.program.ask(image, str(shipped / "endpoint.yml"), str(deployment_file))
+        answer = self.program.ask(image, str(ENDPOINT_FILE), str(deployment_file))
         assert "eyJ" not in answer, "a token was printed"
         checks = [Check(**each) for each in json.loads(answer)]
         return {each.name: each for each in checks}

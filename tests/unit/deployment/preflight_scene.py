@@ -13,8 +13,8 @@ from deployment.outcomes import PlatformError
 from deployment.platform import Deployment, Endpoint
 from deployment.preflight import Check, Standing, preflight
 from deployment.registry import ImageReference
+from tests.lib.shipped import DEPLOYMENT_FILE, ENDPOINT_FILE
 
-SHIPPED = Path(__file__).parents[3] / "deployment"
 DIGEST = "sha256:" + "0" * 64
 IMAGE = f"own.azurecr.io/diabetes@{DIGEST}"
 ELSEWHERE = f"other.azurecr.io/diabetes@{DIGEST}"
@@ -110,8 +110,8 @@ class Bench:
     folder: Path
 
     def __post_init__(self) -> None:
-        self.endpoint: dict[str, Any] = yaml.safe_load((SHIPPED / "endpoint.yml").read_text())
-        self.deployment: dict[str, Any] = yaml.safe_load((SHIPPED / "deployment.yml").read_text())
+        self.endpoint: dict[str, Any] = yaml.safe_load(ENDPOINT_FILE.read_text(encoding="utf-8"))
+        self.deployment: dict[str, Any] = yaml.safe_load(DEPLOYMENT_FILE.read_text(encoding="utf-8"))
 
     def all(
         self,

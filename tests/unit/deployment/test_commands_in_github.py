@@ -17,9 +17,9 @@ from deployment.phases import Phase
 from deployment.platform import Endpoint, Routing
 from deployment.record import utc_now
 from deployment.releasing import Paths
-from tests.lib.emulator import REPOSITORY
 from tests.lib.github_step import Step, a_step
 from tests.lib.release_fakes import FakePlatform, FakeScoring, make_record
+from tests.lib.shipped import SHIPPED
 from tests.unit.deployment.scene import (
     BLUE_LIVE,
     a_deployment,
@@ -57,7 +57,7 @@ Open = Callable[..., Shell]
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Return what opens a shell on an endpoint."""
-    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.chdir(SHIPPED)
     monkeypatch.delenv("GUARD_REPAIR", raising=False)
     monkeypatch.setattr(cli, "heed", lambda: None)
     step = a_step(tmp_path, monkeypatch)

@@ -8,10 +8,9 @@ import pytest
 from deployment.outcomes import BadInputError
 from deployment.settings import read_settings
 from load.settings import read_gate_policy, read_load_settings
+from tests.lib.shipped import SETTINGS_FILE as SHIPPED
 
 pytestmark = pytest.mark.unit
-
-SHIPPED = Path(__file__).parents[3] / "deployment" / "release.toml"
 
 
 def changed(tmp_path: Path, old: str, new: str) -> Path:

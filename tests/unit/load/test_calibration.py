@@ -1,6 +1,5 @@
 from collections import Counter
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +8,10 @@ from load.calibration import Rates, calibrate, chance_of, judge_some
 from load.settings import GatePolicy, LoadSettings, read_gate_policy, read_load_settings
 from load.simulation import TRUTHS, simulate
 from load.verdict import Outcome
+from tests.lib.shipped import SETTINGS_FILE as SHIPPED
 
 pytestmark = pytest.mark.unit
 
-SHIPPED = Path(__file__).resolve().parents[3] / "deployment" / "release.toml"
 BY_NAME = {truth.name: truth for truth in TRUTHS}
 SETTINGS = LoadSettings(rate_pairs_per_s=40, warmup_s=1, duration_s=30)
 POLICY = GatePolicy(looks_s=(), block_s=2, min_samples=500)

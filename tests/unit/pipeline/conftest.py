@@ -1,14 +1,14 @@
-"""What all tests of this folder have: they are a step of a workflow, at the repository's root."""
+"""What all tests of this folder have: they are a step of a workflow, at the root of what is shipped."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.lib.emulator import REPOSITORY
 from tests.lib.github_step import Step, a_step
+from tests.lib.shipped import SHIPPED
 
 
 @pytest.fixture
 def step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Step:
-    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.chdir(SHIPPED)
     return a_step(tmp_path, monkeypatch)

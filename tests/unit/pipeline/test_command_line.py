@@ -8,8 +8,8 @@ from argparse import ArgumentParser, _SubParsersAction
 import pytest
 
 from pipeline.__main__ import main, parser
-from tests.lib.emulator import REPOSITORY
 from tests.lib.github_step import Step
+from tests.lib.shipped import SHIPPED, started_there
 
 pytestmark = pytest.mark.unit
 
@@ -33,8 +33,8 @@ def run(step: Step, *arguments: str, **environ: str) -> subprocess.CompletedProc
     """Run the command line without the packages that are installed beside this Python."""
     return subprocess.run(
         [sys.executable, "-S", "-m", "pipeline", *arguments],
-        cwd=REPOSITORY,
-        env={**step.environment, **environ},
+        cwd=SHIPPED,
+        env=started_there({**step.environment, **environ}),
         capture_output=True,
         text=True,
         check=False,
