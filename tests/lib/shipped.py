@@ -1,4 +1,4 @@
-"""The files that a fork edits, as the template ships them: the tests run with these, whatever a fork made of its own."""
+"""The files that a fork edits, as the template ships them: tests run with these, whatever a fork made of its own."""
 
 import os
 from collections.abc import Mapping
