@@ -1,5 +1,6 @@
 """What tests of several folders share."""
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,13 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
     from tests.lib.demo import ReadmeDemo
+
+# What a workflow, or somebody's shell, has set for commands of this repository is not for those that are tested. Typer
+# looks whether it is in GitHub Actions when it is first imported, which may be in a test that says so.
+OTHERS = ("GITHUB_", "ACTIONS_", "ACR_LOGIN_SERVER", "AZUREML_ENDPOINT_NAME", "GUARD_REPAIR", "RUN_URL")
+for variable in [name for name in os.environ if name.startswith(OTHERS)]:
+    del os.environ[variable]
+import typer.rich_utils  # noqa: E402, F401 - now
 
 
 def pytest_configure(config: pytest.Config) -> None:
