@@ -33,5 +33,9 @@ fi
 
 echo "environment: installing $(cat "${locks[@]}" | grep -oE '^[a-z0-9._-]+(\[.*\])?==' | sort -u | wc -l) locked packages into .venv"
 "$uv" venv --quiet --clear --python "$python" .venv
+# Where Python may not keep what it compiles, each of many processes would compile all of it again.
+if [[ -n ${PYTHONDONTWRITEBYTECODE:-} ]]; then
+  export UV_COMPILE_BYTECODE=1
+fi
 "$uv" pip sync --quiet --require-hashes --python .venv/bin/python "${locks[@]}"
 echo "$wanted" >"$stamp"
