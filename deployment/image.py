@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deployment.outcomes import ReleaseError
@@ -21,6 +21,7 @@ SERVICE = REPOSITORY / "service"
 SERVICE_LOCK = "requirements/service.txt"
 FRAMES_LOCK = "requirements/frames.txt"  # pandas, in the image of a model that takes data frames and in no other
 MODEL_FILES = ("model.joblib", "metadata.json", "golden_requests.json")
+CODE_FOLDER = "code"  # in it are the modules that a model brings along, each named in its metadata
 LOCAL_BASE_IMAGE = "byoc-base:trixie"  # scripts/base-image.sh makes it
 CA_BUNDLE_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 ENGINE_TIMEOUT_S = 10
@@ -155,23 +156,36 @@ def build_bundle(*, model_dir: Path, bundles_dir: Path, name: str) -> str:
 
 
 def lay_out(root: Path, model_dir: Path) -> None:
-    """Make `root` an application root: service/ as it runs, and model/ with the three files of a trained model.
+    """Make `root` an application root: service/ as it runs, and model/ with the files of a trained model.
 
     Files get the same modes and dates everywhere. Raises ImageError where the model is incomplete.
     """
-    missing = [file for file in MODEL_FILES if not (model_dir / file).is_file()]
+    code_files = code_files_of(model_dir / "metadata.json")
+    missing = [file for file in (*MODEL_FILES, *code_files) if not (model_dir / file).is_file()]
     if missing:
         raise ImageError(
             f"image: {model_dir} has no {', '.join(missing)}; train the model: python -m model train --help"
         )
     sources = [path for path in SERVICE.rglob("*") if path.suffix == ".py" or path.name == "logging.json"]
     files = {root / "service" / path.relative_to(SERVICE): path for path in sources}
-    files |= {root / "model" / file: model_dir / file for file in MODEL_FILES}
+    files |= {root / "model" / file: model_dir / file for file in (*MODEL_FILES, *code_files)}
     for target, source in files.items():
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         shutil.copyfile(source, target)
         target.chmod(0o644)
         os.utime(target, (MODIFIED_S, MODIFIED_S))
+
+
+def code_files_of(metadata_file: Path) -> list[str]:
+    """Return the modules that a model brings along, by their path in its folder; raises ImageError for others."""
+    if not metadata_file.is_file():
+        return []
+    metadata = json.loads(metadata_file.read_text(encoding="utf-8"))
+    names = [PurePosixPath(CODE_FOLDER, name) for name in metadata.get("code_files", {})]
+    for name in names:
+        if name.parts[0] != CODE_FOLDER or ".." in name.parts:
+            raise ImageError(f"image: {metadata_file} names {name} in code_files; train the model again")
+    return list(map(str, names))
 
 
 def content_digest(folder: Path) -> str:

@@ -1,82 +1,122 @@
-"""What a training run hands on: the model, its metadata, and golden requests with their expected predictions."""
+"""What a training run hands on: the model, its metadata, golden requests, and code of one's own that it needs."""
 
 import hashlib
 import json
-import platform
-from dataclasses import asdict
+import math
+import re
+import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
 import joblib
-from sklearn.pipeline import Pipeline
 
-from model.train import TARGET, Dataset, Floats, Metrics
+from model.errors import ModelError
+from model.faulty import Variant, make_variant
+from model.features import features_of, is_frame
+from model.golden import golden_requests
+from model.needed import needed_by
+from model.trained import Trained
 
 MODEL_FILE = "model.joblib"
 METADATA_FILE = "metadata.json"
 GOLDEN_REQUESTS_FILE = "golden_requests.json"
-GOLDEN_SINGLE_ROWS = 12
-GOLDEN_BATCH_ROWS = 8
-# Wide enough for another BLAS or processor, far too narrow for another model.
-GOLDEN_TOLERANCE = 1e-6
+CODE_FOLDER = "code"
+TASKS = ("regression", "classification")
+# Both go into answers, the version into an image's tag, and the name of an endpoint has this form too.
+NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?")
+VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
-def write_artefacts(
-    folder: Path, *, version: str, model: Pipeline, golden_model: Pipeline, dataset: Dataset, metrics: Metrics
-) -> None:
-    """Write the model, its metadata and its golden requests into `folder`.
+def write_artefacts(folder: Path, *, version: str, trained: Trained, variant: Variant = Variant.GOOD) -> None:
+    """Write all that the service and a release need of a trained model into `folder`.
 
-    `golden_model` is asked for the expected predictions; it differs from `model` only in a demonstration of a refusal.
+    The golden requests are always those of the good model. Raises ModelError, before anything is written, where the
+    model cannot be served.
     """
+    check_names(trained, version)
+    metrics = metrics_of(trained)
+    features = features_of(trained)
+    golden = golden_requests(trained, features)
+    model = make_variant(trained.model, variant)
+    needed = needed_by(model, takes_frames=is_frame(trained.train_rows))
+
     folder.mkdir(parents=True, exist_ok=True)
     joblib.dump(model, folder / MODEL_FILE, compress=3)
-    write_json(folder / GOLDEN_REQUESTS_FILE, golden_requests(golden_model, dataset))
+    write_json(folder / GOLDEN_REQUESTS_FILE, golden)
+    code_files = write_code(folder / CODE_FOLDER, needed.code)
     write_json(
         folder / METADATA_FILE,
         {
-            "name": "diabetes",
+            "name": trained.name,
             "version": version,
             "model_file": MODEL_FILE,
-            "model_sha256": hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest(),
+            "model_sha256": sha256_of(folder / MODEL_FILE),
             "golden_requests_file": GOLDEN_REQUESTS_FILE,
-            "task": "regression",
-            "input": "array",
-            "features": describe_features(dataset),
-            "target": TARGET,
-            "libraries": {
-                "python": platform.python_version(),
-                **{name: installed_version(name) for name in ("scikit-learn", "numpy", "joblib")},
-            },
-            "metrics": asdict(metrics),
+            **({"code_files": code_files} if code_files else {}),
+            "task": trained.task,
+            "input": "data_frame" if is_frame(trained.train_rows) else "array",
+            "features": [feature.described() for feature in features],
+            "target": trained.target,
+            "libraries": needed.libraries,
+            "metrics": metrics,
+            "parameters": dict(trained.parameters or {}),
+            "data": trained.data,
+            "intended_use": trained.intended_use,
+            "limits": trained.limits,
             "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
 
 
-def golden_requests(golden_model: Pipeline, dataset: Dataset) -> dict[str, Any]:
-    """Ask for rows that training has not seen: one at a time, and once several together."""
-    batches = [dataset.test_rows[row : row + 1] for row in range(GOLDEN_SINGLE_ROWS)]
-    batches.append(dataset.test_rows[GOLDEN_SINGLE_ROWS : GOLDEN_SINGLE_ROWS + GOLDEN_BATCH_ROWS])
-    return {
-        "absolute_tolerance": GOLDEN_TOLERANCE,
-        "relative_tolerance": GOLDEN_TOLERANCE,
-        "requests": [golden_request(f"golden-{index:02}", golden_model, rows) for index, rows in enumerate(batches)],
-    }
+def check_names(trained: Trained, version: str) -> None:
+    """Raise ModelError for what cannot stand in a header, an image's tag or Azure ML, and for an unknown task."""
+    check_name(trained.name)
+    if trained.task not in TASKS:
+        raise ModelError(f"task: {trained.task!r} is none; it is {' or '.join(TASKS)}")
+    if not VERSION.fullmatch(version):
+        raise ModelError(
+            f"version: {version!r} is none; take up to 100 letters, digits, dots, dashes and underscores, a letter or "
+            "digit first"
+        )
 
 
-def golden_request(request_id: str, golden_model: Pipeline, rows: Floats) -> dict[str, Any]:
-    return {"id": request_id, "body": {"data": rows.tolist()}, "predictions": golden_model.predict(rows).tolist()}
+def check_name(name: str) -> None:
+    """Raise ModelError for what is no name of a model."""
+    if not NAME.fullmatch(name):
+        raise ModelError(
+            f"name: {name!r} is none; take up to 32 letters, digits and dashes, a letter first and no dash at the end"
+        )
 
 
-def describe_features(dataset: Dataset) -> list[dict[str, Any]]:
-    minima, maxima = dataset.train_rows.min(axis=0), dataset.train_rows.max(axis=0)
-    return [
-        {"name": name, "type": "number", "minimum": float(minimum), "maximum": float(maximum)}
-        for name, minimum, maximum in zip(dataset.features, minima, maxima, strict=True)
-    ]
+def metrics_of(trained: Trained) -> dict[str, float | int]:
+    """Return the metrics as plain numbers, and how many rows they come from."""
+    metrics = {name: float(value) for name, value in trained.metrics.items()}
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise ModelError(f"metrics: {name} is {value}, which JSON does not have; mend it, or leave it out")
+    return {**metrics, "rows_trained": len(trained.train_rows), "rows_tested": len(trained.test_rows)}
 
 
-def write_json(path: Path, document: dict[str, Any]) -> None:
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+def write_code(folder: Path, code: Mapping[str, Path]) -> dict[str, str]:
+    """Copy the modules, nothing else staying there, and return their checksums by path.
+
+    The packages above them are empty there: what is in those of the repository does not travel.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, path in code.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+        for parent in target.relative_to(folder).parents[:-1]:
+            (folder / parent / "__init__.py").touch()
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in sorted(folder.rglob("*.py"))}
+
+
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=2, default=str) + "\n", encoding="utf-8")

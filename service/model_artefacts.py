@@ -6,13 +6,16 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self
+from typing import Annotated, Any, BinaryIO, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from service.libraries import LibraryMismatchError, check_libraries
+from service.model_code import ModelCodeError, make_importable
 
 METADATA_FILE = "metadata.json"
+CodePath = Annotated[str, Field(pattern=r"^(?:\w+/)*\w+\.py$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +49,8 @@ class ModelMetadata(BaseModel):
     """What the service needs of metadata.json; keys that are for others are ignored.
 
     `input` is what the model's predict() takes: an array of float64 (rows x features), or a pandas data frame with the
-    features' names in their order. `libraries` maps packages of training to their versions.
+    features' names in their order. `libraries` maps packages of training to their versions, `code_files` modules of the
+    model's own, by their path within code/, to their checksums.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,12 +58,13 @@ class ModelMetadata(BaseModel):
     name: str = Field(pattern=r"^[\x21-\x7e]+$")  # they go out in response headers
     version: str = Field(pattern=r"^[\x21-\x7e]+$")
     model_file: str = Field(pattern=r"^[^/\\]+$")
-    model_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    model_sha256: Sha256
     golden_requests_file: str | None = Field(default=None, pattern=r"^[^/\\]+$")
     task: Literal["regression", "classification"] = "regression"
     input: Literal["array", "data_frame"] = "array"
     features: tuple[Feature, ...] = Field(min_length=1)
     libraries: dict[str, str] = Field(default_factory=dict)
+    code_files: dict[CodePath, Sha256] = Field(default_factory=dict)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -111,11 +116,13 @@ def read_metadata(folder: Path) -> ModelMetadata:
 def load_model(model_path: Path) -> LoadedModel:
     """Load the model with joblib, after its checksum matched: a pickle runs code, so only the trained one is opened.
 
-    Raises ModelArtefactError where it is another file than was trained, needs other libraries or cannot be loaded.
+    The same holds for modules that it brings along. Raises ModelArtefactError where one of these is another file than
+    was trained, where it needs other libraries, or cannot be loaded.
     """
     metadata = read_metadata(model_path.parent)
     _check_environment(metadata)
     try:
+        make_importable(model_path.parent, metadata.code_files)
         with model_path.open("rb") as model_file:
             sha256 = hashlib.file_digest(model_file, "sha256").hexdigest()
             if sha256 != metadata.model_sha256:
@@ -125,6 +132,8 @@ def load_model(model_path: Path) -> LoadedModel:
                 )
             model_file.seek(0)
             predictor = _load(model_file)
+    except ModelCodeError as error:
+        raise ModelArtefactError(f"model: {error}") from error
     except OSError as error:
         raise ModelArtefactError(f"model: {model_path} cannot be read ({error.strerror})") from error
     _check_fit(predictor, metadata)
@@ -190,9 +199,15 @@ def _load(model_file: BinaryIO) -> Any:
         try:
             predictor = joblib.load(model_file)
         except Exception as error:  # a pickle may raise anything
+            # A class that is not found; a module of a library, and a class of it, mean that this is another version.
+            advice = (
+                "install that module, by requirements/service.txt, or put it into model/code/, which travels with the "
+                "model, and train again"
+                if isinstance(error, ModuleNotFoundError) or "__main__" in str(error)
+                else "train it with the library versions of requirements/service.txt"
+            )
             raise ModelArtefactError(
-                f"model: joblib cannot load it ({type(error).__name__}: {error}); "
-                "train it with the library versions of requirements/service.txt"
+                f"model: joblib cannot load it ({type(error).__name__}: {error}); {advice}"
             ) from error
     for message in dict.fromkeys(str(warning.message) for warning in caught):  # a forest repeats it for each tree
         logger.warning("model loads with a warning: %s", message)

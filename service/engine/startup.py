@@ -11,6 +11,7 @@ import numpy as np
 from service.engine.batch_plan import ALONE, BatchPlan, plan_batches
 from service.engine.exact import exact_model
 from service.engine.scoring import ReadyModel
+from service.errors import RequestRefusedError
 from service.model_artefacts import LoadedModel, ModelMetadata, load_model
 from service.model_predictor import Floats, ModelPredictor
 from service.request_body import BodyLimits, RowSchema
@@ -59,7 +60,12 @@ def _plan(predictor: ModelPredictor) -> BatchPlan:
     if predictor.metadata.input != "array":
         return ALONE
     count = max(SAMPLE_ROWS, min(PLAN_ROWS, MAX_PLAN_VALUES // len(predictor.metadata.features)))
-    plan = plan_batches(predictor.predict, sample_rows(predictor.metadata, count))
+    try:
+        plan = plan_batches(predictor.predict, sample_rows(predictor.metadata, count))
+    except RequestRefusedError as error:
+        # A model that takes whole numbers alone, or none beyond the range of training, is as good as any other.
+        logger.warning("batches: every request is predicted alone, as the model refuses sampled rows (%s)", error.code)
+        return ALONE
     logger.info(
         "batches: up to %d rows share a call, up to %d are predicted on the event loop (%.3f ms a call, %.4f ms a row)",
         *(plan.batch_rows, plan.inline_rows, plan.call_s * 1000, plan.row_s * 1000),

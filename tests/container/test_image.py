@@ -1,17 +1,13 @@
 import json
-import os
-import shlex
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deployment.image import build_image, choose_base_image, choose_building_client, choose_ca_bundle
+from deployment.image import build_image, choose_base_image, choose_ca_bundle
 from tests.container.conftest import IMAGE_NAME
-from tests.lib.emulator import REPOSITORY
+from tests.lib.docker_alone import build_with_docker_alone
 from tests.lib.model_artefacts import write_artefacts
 from tests.lib.service_container import ImageFile, docker, files_of
 
@@ -32,7 +28,7 @@ def built() -> Iterator[list[str]]:
     images: list[str] = []
     yield images
     for image in images:
-        docker("image", "rm", "--force", image.partition("@")[2])
+        docker("image", "rm", "--force", image.partition("@")[2] or image)
 
 
 def test_the_image_says_what_it_is(image: str) -> None:
@@ -161,28 +157,7 @@ def test_a_model_that_takes_data_frames_gets_pandas_and_no_other_does(
 def test_docker_alone_builds_the_image_as_the_dockerfile_says(
     files: dict[str, ImageFile], model_dir: Path, tmp_path: Path, built: list[str]
 ) -> None:
-    said = next(
-        line for line in (REPOSITORY / "service" / "Dockerfile").read_text().splitlines() if "docker build" in line
-    )
-    for path in ("service", "requirements", ".dockerignore"):
-        copy = shutil.copytree if (REPOSITORY / path).is_dir() else shutil.copy
-        copy(REPOSITORY / path, tmp_path / path)
-    shutil.copytree(model_dir, tmp_path / "artifacts" / "model-1")
-    _, build, *arguments, context = shlex.split(said.lstrip("# "))
-    base_image, ca_bundle = choose_base_image(), choose_ca_bundle()
-    arguments += ["--build-arg", f"BASE_IMAGE={base_image}"] if base_image else []
-    arguments += ["--secret", f"id=ca_bundle,src={ca_bundle}"] if ca_bundle else []
-    arguments += ["--iidfile", str(tmp_path / "id")]
-    done = subprocess.run(
-        [choose_building_client(), build, *arguments, context],
-        cwd=tmp_path,
-        env={**os.environ, "DOCKER_BUILDKIT": "1"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    built.append((tmp_path / "id").read_text())
+    built.append(build_with_docker_alone(model_dir, tmp_path))
     before, after = added_files(files), added_files(files_of(built[0]))
     assert {(path, file.content) for path, file in before.items()} ^ {
         (path, file.content) for path, file in after.items()

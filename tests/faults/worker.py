@@ -22,6 +22,7 @@ from tests.faults.cells import KILL_BEFORE, Cell, Held, Kind, Storm, positions
 from tests.faults.client import ClientProcess, connect_and_tell, tell
 from tests.lib.emulator import LEADING_ELSEWHERE, RunningEmulator, running_emulator, write_bundle
 from tests.lib.emulator_control import EmulatorControl
+from tests.lib.model_artefacts import write_artefacts
 from tests.lib.tiny_model_server import __file__ as server_file
 
 STRUCK = "struck"
@@ -129,8 +130,7 @@ class Worker:
         """Release the real service in a process of its own, SDK imported and all, and yield how long that took."""
         model_dir = self.folder / "model"
         if not model_dir.exists():
-            train = [sys.executable, "-m", "model", "train", "--version", "1", "--output", str(model_dir)]
-            subprocess.run(train, check=True, capture_output=True)
+            write_artefacts(model_dir, "1")
         image = build_bundle(model_dir=model_dir, bundles_dir=self.bundles_dir, name="timed")
         command = [sys.executable, "-m", "tests.faults.timed", str(self.folder), "timed", f"timed-{number}"]
         started_s = time.monotonic()

@@ -15,6 +15,7 @@ NAME = "acme/diabetes"
 URL = f"https://github.com/{NAME}"
 AUTHOR = ("-c", "user.name=octocat", "-c", "user.email=octocat@users.noreply.github.com", "-c", "commit.gpgsign=false")
 SETTINGS = "deployment/release.toml"
+SHIPPED_TRAIN = '"""The model."""\n\nfrom model.examples.regression import train\n\n__all__ = ["train"]\n'
 Tables = Mapping[str, Mapping[str, str | float | list[float]]]
 
 
@@ -92,7 +93,7 @@ def written(profile: str, tables: Tables) -> str:
 def make_fork(folder: Path) -> Fork:
     """Copy and commit what is tracked, and what would be by `git add --all`; nothing that git ignores comes along.
 
-    Endpoint, deployment and settings are those that the template ships.
+    Endpoint, deployment, settings and model are those that the template ships.
     """
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split("\0")
@@ -102,6 +103,7 @@ def make_fork(folder: Path) -> Fork:
         shutil.copy2(REPOSITORY / name, target, follow_symlinks=False)
     shutil.copytree(SHIPPED / "deployment", folder / "deployment", dirs_exist_ok=True)
     fork = Fork(folder)
+    fork.write("model/train.py", SHIPPED_TRAIN)
     fork.git("init", "--quiet", "--initial-branch=main")
     fork.git("remote", "add", "origin", f"{URL}.git")
     fork.commit("use this template")

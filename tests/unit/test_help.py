@@ -8,9 +8,10 @@ from rich.text import Text
 
 import deployment.cli
 import load.__main__
+import model.__main__
 
 pytestmark = pytest.mark.unit
-APPS = {"deployment": deployment.cli.app, "load": load.__main__.app}
+APPS = {"deployment": deployment.cli.app, "load": load.__main__.app, "model": model.__main__.app}
 
 
 def texts(app: typer.Typer) -> Iterator[tuple[str, str]]:

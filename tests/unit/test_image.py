@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from deployment.image import (
     known_id,
 )
 from tests.lib.model_artefacts import write_artefacts
+from tests.lib.own_models import write_example
 
 pytestmark = pytest.mark.unit
 
@@ -174,3 +176,29 @@ def test_the_ca_bundle_is_the_first_that_the_environment_names_and_that_exists(t
     ca_bundle.touch()
     assert choose_ca_bundle({"PIP_CERT": os.devnull + "x", "SSL_CERT_FILE": str(ca_bundle)}) == ca_bundle
     assert choose_ca_bundle({}) is None
+
+
+def test_the_modules_that_a_model_brings_along_are_in_its_bundle_and_nothing_beside_them(tmp_path: Path) -> None:
+    folder = write_example(tmp_path / "model", "plain_object")
+    (folder / "code" / "__pycache__").mkdir()
+    (folder / "code" / "__pycache__" / "x.cpython-311.pyc").touch()
+    image = build_bundle(model_dir=folder, bundles_dir=tmp_path / "bundles", name="diabetes")
+    code = tmp_path / "bundles" / image[-64:] / "model" / "code"
+    found = {path.relative_to(code).as_posix() for path in code.rglob("*") if path.is_file()}
+    assert found == set(json.loads((folder / "metadata.json").read_text())["code_files"])
+
+
+def test_a_model_whose_module_is_missing_is_refused_with_its_name(tmp_path: Path) -> None:
+    folder = write_example(tmp_path / "model", "plain_object")
+    (folder / "code" / "model" / "examples" / "code" / "hourly_medians.py").unlink()
+    with pytest.raises(ImageError, match=r"has no code/model/examples/code/hourly_medians\.py; train the model"):
+        build_bundle(model_dir=folder, bundles_dir=tmp_path / "bundles", name="diabetes")
+
+
+@pytest.mark.parametrize("name", ["../../secret.py", "/etc/passwd"])
+def test_a_module_outside_the_models_folder_is_refused(model_dir: Path, tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(model_dir, tmp_path / "model")
+    metadata = json.loads((folder / "metadata.json").read_text())
+    (folder / "metadata.json").write_text(json.dumps({**metadata, "code_files": {name: "0" * 64}}))
+    with pytest.raises(ImageError, match=r"names .* in code_files; train the model again"):
+        build_bundle(model_dir=folder, bundles_dir=tmp_path / "bundles", name="diabetes")

@@ -17,11 +17,13 @@ from deployment.image import build_image, choose_base_image
 from deployment.platform import IMAGE_TAG
 from deployment.record import Record, read_record, utc_now
 from deployment.taking import COLOURS
+from model.faulty import Variant
 from tests.lib.act import TOKEN, Surroundings
-from tests.lib.emulator import REPOSITORY, RunningEmulator, running_emulator, wait_until
+from tests.lib.emulator import RunningEmulator, running_emulator, wait_until
 from tests.lib.emulator_control import EmulatorControl
 from tests.lib.fork import NAME, URL, Fork, Tables
 from tests.lib.github_api import GitHubApi, a_person, running_github_api
+from tests.lib.model_artefacts import write_artefacts
 from tests.lib.oidc_issuer import OidcIssuer, running_issuer, subject_of
 from tests.lib.registry import PASSWORD, USERNAME, Registry, running_registry
 from tests.lib.service_container import docker
@@ -214,8 +216,7 @@ class Cloud:
     def push(self, version: str, variant: str = "good") -> Pushed:
         """Train a model, and push an image with it that no workflow has built."""
         model_dir = self.folder / "models" / version
-        train = [sys.executable, "-m", "model", "train", "--version", version, "--alpha", "10", "--variant", variant]
-        subprocess.run([*train, "--output", str(model_dir)], cwd=REPOSITORY, check=True, capture_output=True)
+        write_artefacts(model_dir, version, Variant(variant), rows_share=0.8)
         local = build_image(model_dir=model_dir, name=IMAGE_NAME, base_image=choose_base_image(), source=URL)
         self.images.add(local.partition("@")[2])
         remote = f"{self.registry.host}/{IMAGE_NAME}:{version}"

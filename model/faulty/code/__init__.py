@@ -1,0 +1,1 @@
+"""What the faulty models need to be loaded; it travels with them."""
