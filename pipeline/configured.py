@@ -16,7 +16,8 @@ ENVIRONMENTS = (
     ("staging-unattended", "the same for the endpoint of staging", "nobody is asked"),
 )
 CONNECT = """\
-Nothing is wrong: pull requests are tested without Azure, and what needs it was left out. To connect it:
+Nothing is wrong: pull requests are tested without Azure, and what needs it was left out. To connect it, run
+`make bootstrap` in a clone of this repository (docs/bootstrap.md), or do by hand what that does:
 
 1. Create the five environments below, and let each be deployed to from the branch main only: Settings > Environments >
    NAME > Deployment branches > Selected branches: main. Or, for each of them, and before it has reviewers, as the first
