@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fuzz faults calibrate conformance lint lint-workflows audit format lock emulator model env
+.PHONY: help demo test bench fuzz faults calibrate conformance lint lint-workflows audit format lock emulator model new-model model-card bootstrap doctor env
 
 # The demo's second model: good is promoted, slow and wrong are refused.
 CANDIDATE ?= good
@@ -7,6 +7,8 @@ CANDIDATE ?= good
 RUNTIME ?= auto
 # What the conformance suite deploys: processes or containers
 CONFORMANCE_RUNTIME ?= processes
+# on: a Prometheus (the program has to be on PATH) watches make demo
+PROMETHEUS ?= off
 # Where the reports go
 REPORTS ?= reports
 # default, or all: peers in environments of their own too
@@ -15,6 +17,9 @@ PEERS ?= default
 FUZZ_S ?= 60
 # What a model is called: the last commit that changed what it is trained from
 VERSION ?= $(shell git log -1 --format=%h --abbrev=12 -- model requirements/model.txt)
+# The name of the model that make new-model begins, and its kind: regression, classifier, data-frame or plain-object
+NAME ?=
+KIND ?=
 # Further arguments: make test ARGS="tests/unit -k gate", make faults ARGS="--sample 60"
 ARGS ?=
 
@@ -24,7 +29,8 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: env ## a whole release on this machine, from training to 100 % (CANDIDATE=slow or wrong: a refusal)
-	@$(PYTHON_IN_VENV) -m deployment demo --candidate $(CANDIDATE) --runtime $(RUNTIME) --reports-dir $(REPORTS)
+	@$(PYTHON_IN_VENV) -m deployment demo --candidate $(CANDIDATE) --runtime $(RUNTIME) --reports-dir $(REPORTS) \
+		$(if $(filter on,$(PROMETHEUS)),--prometheus)
 
 model: env ## train what this commit describes, into artifacts/model
 	@$(PYTHON_IN_VENV) -m model train --version $(VERSION) --output artifacts/model
@@ -66,6 +72,18 @@ emulator: env ## an emulated Azure ML to point any azure-ai-ml program at
 
 lock: ## write requirements/*.txt anew from pyproject.toml (needs uv on PATH)
 	@scripts/lock.sh
+
+new-model: env ## begin a model of yours: NAME=churn KIND=classifier (or regression, data-frame, plain-object)
+	@$(PYTHON_IN_VENV) -m model new --name "$(NAME)" --kind "$(KIND)" $(ARGS)
+
+model-card: model ## train, and write model/MODEL_CARD.md
+	@$(PYTHON_IN_VENV) -m model card --model-dir artifacts/model --output model/MODEL_CARD.md --for-commit
+
+bootstrap: env ## connect this repository to Azure by az and gh: prints the plan, asks, acts (ARGS="--dry-run" touches nothing)
+	@$(PYTHON_IN_VENV) -m deployment bootstrap $(ARGS)
+
+doctor: env ## what of machine, configuration, Azure, GitHub and emulator is missing, and what to do about each
+	@$(PYTHON_IN_VENV) -m deployment doctor $(ARGS)
 
 env:
 	@scripts/environment.sh

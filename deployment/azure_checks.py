@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ACR_SUFFIX = ".azurecr.io"
 REGISTRIES_VERSION = "2023-07-01"
 ROLES_VERSION = "2022-04-01"
+AUTOSCALE_VERSION = "2022-10-01"
 RETRIES = 2
 # Azure's built-in roles that let a principal pull from a registry.
 PULLING_ROLES = {
@@ -114,6 +115,40 @@ class AzureCloud:
             if not following.startswith(f"{self._url}/"):
                 return
             request = HttpRequest("GET", following)
+
+
+class AzureScaling(AzureCloud):
+    """The resource group's autoscale settings, as deployment.autoscale.Scaling says."""
+
+    def location(self) -> str:
+        return self.workspace().location
+
+    def deployment_id(self, deployment: str) -> str:
+        workspace = f"providers/Microsoft.MachineLearningServices/workspaces/{self._workspace.name}"
+        return f"{self._group}/{workspace}/onlineEndpoints/{self._endpoint_name}/deployments/{deployment}"
+
+    def settings(self) -> Mapping[str, Mapping[str, Any]]:
+        with errors_as(PlatformError, "autoscale settings"):
+            return {each["name"]: each for each in self._list(self._settings, {"api-version": AUTOSCALE_VERSION})}
+
+    def put(self, name: str, document: Mapping[str, Any]) -> None:
+        self._send("PUT", name, json=dict(document))
+
+    def remove(self, name: str) -> None:
+        self._send("DELETE", name)
+
+    @property
+    def _group(self) -> str:
+        return f"/subscriptions/{self._workspace.subscription_id}/resourceGroups/{self._workspace.resource_group}"
+
+    @property
+    def _settings(self) -> str:
+        return f"{self._group}/providers/Microsoft.Insights/autoscaleSettings"
+
+    def _send(self, method: str, name: str, **content: Any) -> None:
+        url, query = f"{self._url}{self._settings}/{name}", {"api-version": AUTOSCALE_VERSION}
+        with errors_as(PlatformError, f"autoscale setting {name}"):
+            self._arm.send_request(HttpRequest(method, url, params=query, **content)).raise_for_status()
 
 
 def acr_has_image(reference: ImageReference, credential: "TokenCredential", **options: Any) -> bool:

@@ -153,6 +153,8 @@ class AzureML:
         ]
         with quiet(), errors_as(ProvisioningError, f"deployment {request.name}"):
             deployment = load_online_deployment(self._deployment_file, params_override=overrides)
+            if (deployment.instance_count or 1) < request.least_instances:
+                deployment.instance_count = request.least_instances
             poller = self.client.online_deployments.begin_create_or_update(deployment)
             wait_for(poller, self._provisioning_timeout_s, ProvisioningError)
 

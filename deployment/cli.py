@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from deployment import cli_compare, cli_image, cli_looking, cli_release, cli_upkeep, github
+from deployment import cli_compare, cli_image, cli_looking, cli_monitoring, cli_release, cli_setup, cli_upkeep, github
 from deployment.building import BUNDLES_DIR, Runtime
 from deployment.cli_image import BundlesDir, RuntimeOption
 from deployment.cli_options import DEFAULTS, EXIT_CODES_TOLD, ReportsDir
@@ -31,9 +31,13 @@ def demo(
     candidate: Annotated[Candidate, typer.Option(help="The model to release over version 1.")] = Candidate.GOOD,
     runtime: RuntimeOption = Runtime.AUTO,
     reports_dir: ReportsDir = DEFAULTS.reports_dir,
+    prometheus: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--prometheus", help="Run a Prometheus beside it, and show what that has seen.")
+    ] = False,
 ) -> None:
     """Train, build, release and load-test on this machine alone: no Azure account, nothing leaves the machine."""
-    raise SystemExit(run_demo(candidate, runtime, Paths(profile="demo", reports_dir=reports_dir)))
+    paths = Paths(profile="demo", reports_dir=reports_dir)
+    raise SystemExit(run_demo(candidate, runtime, paths, with_prometheus=prometheus))
 
 
 @app.command(
@@ -58,6 +62,8 @@ cli_compare.register(app)
 cli_release.register(app)
 cli_upkeep.register(app)
 cli_looking.register(app)
+cli_monitoring.register(app)
+cli_setup.register(app)
 
 
 def main() -> None:

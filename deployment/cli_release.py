@@ -9,6 +9,7 @@ import typer
 
 from deployment import single_steps
 from deployment.checks import Standing
+from deployment.cli_monitoring import follow_traffic
 from deployment.cli_options import (
     EXIT_CODES_TOLD,
     Image,
@@ -22,7 +23,7 @@ from deployment.cli_options import (
 from deployment.cli_upkeep import print_checks, run_preflight, tell_checks
 from deployment.display import LiveDisplay, make_console, print_result
 from deployment.golden import read_artefacts
-from deployment.outcomes import BadInputError
+from deployment.outcomes import BadInputError, Outcome
 from deployment.patience import PatientPlatform
 from deployment.platform import require
 from deployment.record import read_record
@@ -211,6 +212,8 @@ def go(paths: Paths, find: Find, run: Run, *, drill: bool | None = None, steps: 
     written = written_reports(result, release, paths)
     print_result(console, result, {"release": release.release_id, **written})
     tell_github(result, release.release_id, folder_of(written))
+    if result.outcome is Outcome.PROMOTED:
+        follow_traffic(azure, settings, console)
     raise SystemExit(result.outcome.exit_code)
 
 

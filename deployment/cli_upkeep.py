@@ -13,12 +13,12 @@ from rich.text import Text
 from deployment import github
 from deployment.aftercare import Aftercare, Say
 from deployment.checks import Check, Standing
+from deployment.cli_monitoring import follow_traffic
 from deployment.cli_options import (
     Image,
     OptionalModelDir,
     RunUrl,
     artefacts_if,
-    connect_patiently,
     require_digest,
     settings_of,
     with_paths,
@@ -27,7 +27,7 @@ from deployment.display import LiveDisplay, make_console
 from deployment.evidence import Evidence
 from deployment.journal import Journal
 from deployment.outcomes import EXIT_BAD_INPUT, Outcome
-from deployment.releasing import Paths, connect
+from deployment.releasing import Paths, connect, patiently
 from deployment.takeback import TakeBack, TakenBack
 from deployment.taking import COLOURS
 from load.report_markup import table
@@ -83,9 +83,11 @@ def finish(
     now: Annotated[bool, typer.Option("--now", help="Give up a way back whose time is not over.")] = False,
 ) -> None:
     """Delete, or scale down, what has no traffic and need not be kept any more; may be repeated."""
-    settings = settings_of(paths)
-    with telling("finish", make_console()) as say:
-        Aftercare(connect_patiently(paths, settings), settings, say).finish(at_once=now)
+    settings, console = settings_of(paths), make_console()
+    azure = connect(paths, settings.platform)
+    with telling("finish", console) as say:
+        Aftercare(patiently(azure, settings), settings, say).finish(at_once=now)
+    follow_traffic(azure, settings, console)
 
 
 @with_paths()
@@ -97,7 +99,8 @@ def teardown(
     """Delete the endpoint and all its deployments; asks first."""
     settings = settings_of(paths)
     console = make_console()
-    platform = connect_patiently(paths, settings)
+    azure = connect(paths, settings.platform)
+    platform = patiently(azure, settings)
     endpoint = platform.observe()
     with telling("teardown", console) as say:
         if endpoint is None:
@@ -111,6 +114,7 @@ def teardown(
         if not yes and not typer.confirm(f"Delete it, with {deployments}?"):
             raise typer.Abort
         aftercare.teardown(force=force)
+    follow_traffic(azure, settings, console)
 
 
 EXAMPLES: dict[Callable[..., None], str] = {
@@ -160,6 +164,7 @@ def take_back(name: str, paths: Paths, model_dir: Path | None, run_url: str, how
     if taken.outcome is Outcome.FROZEN:
         github.annotate("error", f"{name}: {outcome}", taken.sentence)
         raise SystemExit(Outcome.FROZEN.exit_code)
+    follow_traffic(platform, settings, console)
 
 
 def run_preflight(azure: "AzureML", paths: Paths, image: str, release_id: str = "") -> tuple[Check, ...]:

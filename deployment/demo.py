@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,8 +15,9 @@ from deployment.building import Runtime, build
 from deployment.display import LiveDisplay, make_console, print_result
 from deployment.emulated import emulator
 from deployment.golden import read_artefacts
-from deployment.outcomes import EXIT_CLIENTS_FAILED, PlatformError
+from deployment.outcomes import EXIT_CLIENTS_FAILED, BadInputError, PlatformError
 from deployment.platform import Platform
+from deployment.prometheus import require_program, watching
 from deployment.release import Release, Result
 from deployment.releasing import Paths, connect, git_sha, make_rollout, write_reports
 from deployment.scoring import ScoringClient
@@ -23,6 +25,8 @@ from deployment.settings import ReleaseSettings, read_settings
 
 ARTEFACTS = Path("artifacts")
 FIRST_PROFILE = "demo-first"
+# Two models of any fork's train(): the second has seen more.
+ROWS_SHARES = {"1": "0.8", "2": "1"}
 
 
 class Candidate(StrEnum):
@@ -33,9 +37,11 @@ class Candidate(StrEnum):
     WRONG = "wrong"
 
 
-def run_demo(candidate: Candidate, runtime: Runtime, paths: Paths) -> int:
+def run_demo(candidate: Candidate, runtime: Runtime, paths: Paths, *, with_prometheus: bool = False) -> int:
     """Train, build, release version 1, then the candidate beside a client that never stops; return the exit code."""
     console = make_console()
+    if with_prometheus:
+        require_program()
     settings = read_settings(paths.settings_file, profile=paths.profile)
     runtime = runtime.chosen()
     console.print(f"Colours are {EXPLAINED[runtime]}.", markup=False)
@@ -51,9 +57,11 @@ def run_demo(candidate: Candidate, runtime: Runtime, paths: Paths) -> int:
             display.said(f"emulator of Azure ML: {environment['ARM_CLOUD_METADATA_URL'].split('/metadata')[0]}")
             # Before the SDK is imported, which asks for the cloud's metadata already.
             os.environ.update(environment)
-            platform = connect(paths, settings.platform)
-            release_first(platform, releases[0], paths, display)
-            result, background = release_candidate(platform, settings, releases[1], paths, display)
+            watch = watching(environment, Path(folder, "prometheus"), console) if with_prometheus else nullcontext()
+            with watch:
+                platform = connect(paths, settings.platform)
+                release_first(platform, releases[0], paths, display)
+                result, background = release_candidate(platform, settings, releases[1], paths, display)
     facts = {"runtime": f"{runtime} on this machine, emulated Azure ML", "background client": background.summary()}
     written = write_reports(result, releases[1], paths, facts)
     display.said("The emulator and the colours have been stopped; images and reports stay.")
@@ -72,9 +80,13 @@ def make_release(display: LiveDisplay, version: str, variant: Candidate, runtime
     """Train a model version and put it into an image (or a bundle of processes), addressed by digest."""
     display.started(f"training model {version}")
     model_dir = ARTEFACTS / f"demo-{version}"
-    alpha = {"1": "1", "2": "10"}[version]
-    train = [sys.executable, "-m", "model", "train", "--version", version, "--alpha", alpha, "--variant", variant]
-    trained = subprocess.run([*train, "--output", str(model_dir)], check=True, capture_output=True, text=True)
+    train = [sys.executable, "-m", "model", "train", "--version", version, "--variant", variant]
+    train += ["--rows-share", ROWS_SHARES[version], "--output", str(model_dir)]
+    trained = subprocess.run(train, check=False, capture_output=True, text=True)
+    if trained.returncode:
+        raise BadInputError(
+            f"training model {version}: {(trained.stderr or trained.stdout).strip().removeprefix('error: ')}"
+        )
     display.said(trained.stdout.strip())
     display.started(f"building the image with model {version}")
     image = build(

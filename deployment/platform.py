@@ -95,11 +95,12 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class DeploymentRequest:
-    """A deployment to be made: deployment.yml with this name, image and these tags."""
+    """A deployment to be made: deployment.yml with this name, image and these tags, and with no fewer instances."""
 
     name: str
     image: str
     tags: Mapping[str, str] = field(default_factory=dict)
+    least_instances: int = 0
 
 
 class Platform(Protocol):

@@ -1,14 +1,14 @@
 """A release from an image to 100 % of the traffic, or to a refusal."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployment.candidate import bring_up
 from deployment.ending import failed_to_start, keep_logs, refused_by_gate
 from deployment.golden import refuse_if_wrong, smoke
 from deployment.outcomes import BadInputError, Breach, ConflictError, Outcome, ProvisioningError
 from deployment.phases import BEGUN, ENDED, UNDER_TRAFFIC, Phase
-from deployment.platform import require
+from deployment.platform import DeploymentRequest, require
 from deployment.release import Result
 from deployment.shift import LOOK_AT_IT, Shift, reason_of
 from deployment.signals import undisturbed
@@ -88,13 +88,20 @@ class Rollout(Undertaking):
         self.journal.started(f"deploying {self.candidate} at 0 %")
         try:
             timeout_s = self.settings.platform.provisioning_timeout_s
-            made = bring_up(self.patient, self.request, timeout_s=timeout_s, before_making=self.begin_anew)
+            made = bring_up(self.patient, self.sized_request(), timeout_s=timeout_s, before_making=self.begin_anew)
         except ProvisioningError as error:
             self.logs = keep_logs(self.patient, self.candidate, self.evidence)
             raise failed_to_start(self.candidate, self.evidence, self.logs, error) from error
         if made or self.journal.phase is Phase.OBSERVED:
             model = self.release.model
             self.journal.enter(Phase.DEPLOYED, f"{self.candidate} is ready at 0 % with model {model.version}")
+
+    def sized_request(self) -> DeploymentRequest:
+        """Return the candidate as it is to be deployed: where live has grown by autoscale, as large as live."""
+        if not self.settings.autoscale.enabled or self.live is None:
+            return self.request
+        live = require(self.patient.observe()).deployments.get(self.live)
+        return replace(self.request, least_instances=live.instance_count) if live else self.request
 
     def begin_anew(self) -> None:
         """See that the endpoint is still held, and forget what was found of a candidate that is not there any more."""

@@ -118,6 +118,42 @@ class PullRequestSettings(BaseModel):
     )
 
 
+Cooldown = Annotated[int, Field(ge=60, le=604_800, multiple_of=60)]
+
+
+class AutoscaleSettings(BaseModel):
+    """How Azure Monitor changes the number of instances of the deployment that serves; deployment/autoscale.py."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(
+        default=False, description="Whether the deployment that has the traffic is scaled; a release moves that along."
+    )
+    minimum_instances: int = Field(2, ge=1, le=50, description="Fewer are never left.")
+    maximum_instances: int = Field(5, ge=1, le=50, description="More are never added.")
+    out_above_cpu_percent: Percent = Field(70, description="An instance is added above this mean load of the CPUs.")
+    in_below_cpu_percent: Percent = Field(30, description="An instance is taken away below this one.")
+    window_s: int = Field(
+        300, ge=300, le=43_200, multiple_of=60, description="Of how long the mean is taken, in whole minutes."
+    )
+    out_cooldown_s: Cooldown = Field(300, description="How long nothing is changed after an instance was added.")
+    in_cooldown_s: Cooldown = Field(600, description="How long nothing is changed after one was taken away.")
+
+    @model_validator(mode="after")
+    def bounds_are_in_order(self) -> Self:
+        if self.minimum_instances > self.maximum_instances:
+            raise ValueError(
+                f"minimum_instances ({self.minimum_instances}) must be at most maximum_instances "
+                f"({self.maximum_instances})"
+            )
+        if self.in_below_cpu_percent >= self.out_above_cpu_percent:
+            raise ValueError(
+                f"in_below_cpu_percent ({self.in_below_cpu_percent}) must be less than out_above_cpu_percent "
+                f"({self.out_above_cpu_percent})"
+            )
+        return self
+
+
 class ReleaseSettings(BaseModel):
     """All of release.toml, one profile applied."""
 
@@ -129,6 +165,7 @@ class ReleaseSettings(BaseModel):
     soak: SoakSettings = SoakSettings()
     platform: PlatformSettings = PlatformSettings()
     pull_request: PullRequestSettings = PullRequestSettings()
+    autoscale: AutoscaleSettings = AutoscaleSettings()
 
     @model_validator(mode="after")
     def the_lease_outlasts_what_is_done_in_silence(self) -> Self:

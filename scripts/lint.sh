@@ -27,7 +27,7 @@ if [[ $what == everything ]]; then
   check "ruff check" ruff check .
   check "ruff format" ruff format --check .
   check "mypy" mypy
-  check "shellcheck" shellcheck --severity=style scripts/*.sh .ci/run
+  check "shellcheck" shellcheck --severity=style scripts/*.sh deployment/*/*.sh .ci/run
   check "pre-commit" pre-commit validate-config
 fi
 check "actionlint" actionlint -no-color

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +15,10 @@ DEADLINES_MS = range(1, 300_001)
 QUEUE_LIMITS = range(1, 100_001)
 THREADS = range(1, 257)
 RELEASE_ID = re.compile(r"[\x21-\x7e]{1,100}")
+CONNECTION_STRING = "APPLICATIONINSIGHTS_CONNECTION_STRING"
+INSTRUMENTATION_KEY = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# Without TLS on this machine alone.
+INGESTION_ENDPOINT = re.compile(r"https://[^\s/]\S*|http://(127\.0\.0\.1|localhost)(:\d+)?/?")
 APP_ROOT = Path(__file__).resolve().parent.parent
 BAKED_MODEL_DIR = APP_ROOT / "model"
 Number = TypeVar("Number", int, None)
@@ -52,7 +56,7 @@ class EngineSettings:
     `release_id` goes out with each answer, `metrics_port` shows what was counted; either may be None. `deadline_s` is
     what a request has from its arrival, below the endpoint's request_timeout_ms; `queue_limit_requests` may wait for a
     model that predicts on a thread, of which there are `predict_threads`. `exact_predictors` allows the direct ways of
-    service.engine.exact.
+    service.engine.exact. `connection_string` is that of Application Insights; None: nothing is sent there.
     """
 
     model_path: Path
@@ -63,6 +67,7 @@ class EngineSettings:
     queue_limit_requests: int = DEFAULT_QUEUE_LIMIT_REQUESTS
     exact_predictors: bool = True
     predict_threads: int = 1
+    connection_string: str | None = field(default=None, repr=False)  # there is a key in it
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "EngineSettings":
@@ -86,6 +91,7 @@ class EngineSettings:
             ),
             predict_threads=_whole_number(environ, "PREDICT_THREADS", 1, THREADS),
             exact_predictors=_switch(environ, "EXACT_PREDICTORS", default=True),
+            connection_string=connection_string_from(environ),
         )
 
 
@@ -106,3 +112,28 @@ def _switch(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
     if value not in {"on", "off"}:
         raise SettingsError(f"{name}: neither on nor off ({value!r}); correct or unset it")
     return value == "on"
+
+
+def connection_string_from(environ: Mapping[str, str]) -> str | None:
+    """Return Application Insights' connection string, or None; raises SettingsError, which does not quote it."""
+    given = environ.get(CONNECTION_STRING, "").strip().rstrip(";")
+    if not given:
+        return None
+    if given.startswith("${{"):
+        raise _no_connection_string("it is a reference that the platform has not replaced by the secret")
+    pairs = [pair.split("=") for pair in given.split(";")]
+    if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004 - a pair
+        raise _no_connection_string("it is not KEY=VALUE;KEY=VALUE")
+    values = {name.strip().lower(): value.strip() for name, value in pairs}
+    if not INSTRUMENTATION_KEY.fullmatch(values.get("instrumentationkey", "")):
+        raise _no_connection_string("its InstrumentationKey is missing or no UUID")
+    if not INGESTION_ENDPOINT.fullmatch(values.get("ingestionendpoint", "https://default")):
+        raise _no_connection_string("its IngestionEndpoint is no https:// address")
+    return given
+
+
+def _no_connection_string(why: str) -> SettingsError:
+    return SettingsError(
+        f"{CONNECTION_STRING}: not a connection string ({why}; the value is not shown, as a key is in it); "
+        "copy it from the overview of the Application Insights resource, or unset it"
+    )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployment.emulator.assets import Assets
+from deployment.emulator.autoscale import Autoscale
 from deployment.emulator.blobs import Blob, Blobs
 from deployment.emulator.calls import Calls
 from deployment.emulator.clock import Clock
@@ -52,6 +53,7 @@ class Backend:
     clock: Clock
     quota: CoreQuota
     registries: Registries
+    autoscale: Autoscale
 
 
 def make_backend(
@@ -83,6 +85,7 @@ def make_backend(
         clock=clock,
         quota=quota,
         registries=registries,
+        autoscale=Autoscale(store, settings.workspace),
     )
 
 

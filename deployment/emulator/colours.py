@@ -25,6 +25,10 @@ class Colours:
         """Answer the colour that requests to this deployment go to, ready or not."""
         return self._serving.get((endpoint_name, deployment_name))
 
+    def all_serving(self) -> dict[Key, Colour]:
+        """Answer the colours that requests go to, by the names of endpoint and deployment."""
+        return dict(self._serving)
+
     def latest(self, endpoint_name: str, deployment_name: str) -> Colour | None:
         """Answer the colour that was started last for this deployment, even if it failed: its logs say why."""
         return self._latest.get((endpoint_name, deployment_name))

@@ -116,6 +116,7 @@ class ContainerRuntime:
         code_mount = None if spec.code_dir is None else CODE_ROOT / spec.code_dir.name
         variables = spec.platform_variables(spec.model_mount, code_mount)
         name = f"local-azureml-{self._emulator_id}-{spec.instance_id}"
+        ports = spec.ports if spec.metrics_port is None else spec.ports | {spec.metrics_port}
         try:
             container = self._engine.containers.create(
                 spec.image,
@@ -123,7 +124,7 @@ class ContainerRuntime:
                 mounts=_mounts(spec.model_dir, spec.model_mount) + _mounts(spec.code_dir, code_mount),
                 labels={LABEL: self._emulator_id},
                 name=name,
-                ports={f"{port}/tcp": ("127.0.0.1", 0) for port in spec.ports},
+                ports={f"{port}/tcp": ("127.0.0.1", 0) for port in ports},
                 **_limits(spec, self._engine_cores),
             )
             self._containers[spec.instance_id] = container
@@ -133,7 +134,7 @@ class ContainerRuntime:
             self._containers.pop(spec.instance_id, None)
             self._remove_named(name)
             raise ResourceNotReadyError(str(error)) from error
-        return Instance(spec.instance_id, {port: _host_port(container, port) for port in spec.ports})
+        return Instance(spec.instance_id, {port: _host_port(container, port) for port in ports})
 
     def _exit_code(self, instance_id: str) -> int | None:
         container = self._containers.get(instance_id)

@@ -26,6 +26,7 @@ from deployment.emulator.errors import (
 )
 from deployment.emulator.faults import ControlFault, Delay, Drop, Refuse, When
 from deployment.emulator.routes_assets import AssetRoutes
+from deployment.emulator.routes_autoscale import AutoscaleRoutes
 from deployment.emulator.routes_blobs import BlobRoutes
 from deployment.emulator.routes_endpoints import EndpointRoutes
 from deployment.emulator.routes_faults import FaultRoutes
@@ -42,7 +43,7 @@ HTTP_STATUS = {
 # What Azure's error document calls a status that a fault asks for.
 CODES = {409: "Conflict", 412: "PreconditionFailed", 429: "TooManyRequests", 503: "ServiceUnavailable"}
 # The parts of a route's path that name what a call is about.
-NAMING = ("endpoint", "deployment", "name", "version", "blob", "registry", "assignment")
+NAMING = ("endpoint", "deployment", "name", "version", "blob", "registry", "assignment", "setting")
 
 
 class ControlPlane:
@@ -56,6 +57,7 @@ class ControlPlane:
             *AssetRoutes(backend, documents, assets).routes(),
             *EndpointRoutes(backend, documents, poll_after_ms).routes(),
             *SubscriptionRoutes(backend, documents.workspace).routes(),
+            *AutoscaleRoutes(backend.autoscale, documents.workspace).routes(),
         ]
         self._open = [
             CallRoute("clouds.list", "GET", "/metadata/endpoints", self._list_clouds),

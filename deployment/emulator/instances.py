@@ -15,7 +15,7 @@ from deployment.emulator.container_events import ContainerEvent, InstanceStatus
 from deployment.emulator.entities import Deployment, ProbeSettings, Route
 from deployment.emulator.errors import ImagePullError, ProvisioningError, ResourceNotReadyError
 from deployment.emulator.probes import Pace, Prober, ProbeResult, ProbeTally
-from deployment.emulator.runtime import Instance, InstanceSpec, Runtime
+from deployment.emulator.runtime import Instance, InstanceSpec, Runtime, metrics_port_of, without_secrets
 from deployment.emulator.skus import sku_named
 
 logger = logging.getLogger(__name__)
@@ -67,6 +67,12 @@ class WatchedInstance:
     def scoring_port(self) -> int:
         """The host port of the container's scoring route; 0 while there is none."""
         return self._host_port(self.deployment.routes.scoring)
+
+    @property
+    def metrics_port(self) -> int:
+        """The host port of the container's metrics; 0 while there is none."""
+        port = metrics_port_of(self.deployment.environment_variables)
+        return 0 if self._running is None or port is None else self._running.host_ports.get(port, 0)
 
     async def bring_up(self) -> None:
         """Start the container and return once it is ready; raises ProvisioningError and leaves nothing running."""
@@ -154,7 +160,7 @@ class WatchedInstance:
         return InstanceSpec(
             self.id,
             image,
-            deployment.environment_variables,
+            without_secrets(deployment.environment_variables),
             deployment.routes.scoring.port,
             deployment.routes.ports,
             model_dir=deployment.model_dir,
@@ -163,6 +169,7 @@ class WatchedInstance:
             entry_script=deployment.entry_script,
             sku=sku_named(deployment.instance_type),
             read_only_root=deployment.read_only_root,
+            metrics_port=metrics_port_of(deployment.environment_variables),
         )
 
     async def _death(self) -> _Death:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deployment.emulator.errors import ImagePullError, ResourceNotReadyError
 from deployment.emulator.process_tree import end_tree
-from deployment.emulator.runtime import Instance, InstanceSpec
+from deployment.emulator.runtime import METRICS_VARIABLE, Instance, InstanceSpec
 from deployment.emulator.threads import Threads
 
 BUNDLE_REFERENCE = re.compile(r"[^@\s]*@sha256:([0-9a-f]{64})")
@@ -112,7 +112,7 @@ class ProcessRuntime:
                 f"a process answers on its scoring port {spec.scoring_port} and on {INFERENCE_SERVER_PORT},"
                 f" not on {sorted(unreachable)}"
             )
-        scoring_port, azmlinfsrv_port = free_loopback_ports(2)
+        scoring_port, azmlinfsrv_port, metrics_port = free_loopback_ports(3)
         home = tempfile.TemporaryDirectory(prefix=self._home_prefix)
 
         def fill(text: str) -> str:
@@ -128,6 +128,7 @@ class ProcessRuntime:
             **{name: fill(value) for name, value in manifest.env.items()},
             **spec.platform_variables(spec.model_dir, spec.code_dir),
             **spec.environment_variables,
+            **({} if spec.metrics_port is None else {METRICS_VARIABLE: str(metrics_port)}),
         }
         command = [fill(part) for part in manifest.command]
         self._logs_dir.mkdir(parents=True, exist_ok=True)
@@ -147,6 +148,8 @@ class ProcessRuntime:
             raise ResourceNotReadyError(f"cannot run {command[0]}: {error.strerror}") from error
         self._running[spec.instance_id] = _Running(process, home)
         host_ports = {INFERENCE_SERVER_PORT: azmlinfsrv_port, spec.scoring_port: scoring_port}
+        if spec.metrics_port is not None:
+            host_ports[spec.metrics_port] = metrics_port
         return Instance(spec.instance_id, host_ports)
 
     def _end(self, instance_id: str, running: _Running, grace_s: float) -> None:

@@ -8,6 +8,10 @@ from typing import Protocol
 from deployment.emulator.skus import Sku
 
 CODE_ROOT = PurePosixPath("/var/azureml-app")
+METRICS_VARIABLE = "METRICS_PORT"
+# What the service's image says.
+METRICS_PORT = 8004
+PORTS = range(1, 65536)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class InstanceSpec:
     model_dir is a folder of this machine, to be found (read-only) at model_mount and named by AZUREML_MODEL_DIR;
     code_dir likewise under CODE_ROOT / its own name, with AML_APP_ROOT and AZUREML_ENTRY_SCRIPT naming the folder and
     the file of entry_script, a path relative to code_dir. The sku limits memory and cores; with read_only_root the
-    instance can write to /tmp alone.
+    instance can write to /tmp alone. metrics_port is where the service is expected to show its metrics, if anywhere.
     """
 
     instance_id: str
@@ -31,6 +35,7 @@ class InstanceSpec:
     entry_script: str | None = None
     sku: Sku | None = None
     read_only_root: bool = False
+    metrics_port: int | None = None
 
     def platform_variables(self, model: PurePath | None, code: PurePath | None) -> dict[str, str]:
         """Answer the variables that the platform sets, for a model and a code folder found at these paths."""
@@ -49,6 +54,17 @@ class Instance:
 
     instance_id: str
     host_ports: Mapping[int, int]
+
+
+def without_secrets(variables: Mapping[str, str]) -> dict[str, str]:
+    """Answer the variables but those that refer to a secret: the platform would fetch it, the emulator has none."""
+    return {name: value for name, value in variables.items() if not value.startswith("${{")}
+
+
+def metrics_port_of(variables: Mapping[str, str]) -> int | None:
+    """Answer the container port that a service with these variables shows its metrics on; None where that is none."""
+    given = variables.get(METRICS_VARIABLE, str(METRICS_PORT))
+    return int(given) if given.isascii() and given.isdigit() and int(given) in PORTS else None
 
 
 class Runtime(Protocol):

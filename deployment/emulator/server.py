@@ -33,6 +33,7 @@ from deployment.emulator.identity import TOKEN_PATH, identity_app
 from deployment.emulator.instances import WatchedInstance
 from deployment.emulator.mirroring import Mirroring
 from deployment.emulator.probes import HttpProber, Pace
+from deployment.emulator.prometheus import PREFIX, prometheus_app
 from deployment.emulator.recovery import recover
 from deployment.emulator.registries import Registries
 from deployment.emulator.runtime import Runtime
@@ -129,10 +130,11 @@ async def _running(
     mirroring = Mirroring(colours, upstream, log, mirror_rng)
     data_plane = DataPlane(store, colours, upstream, log, rng, mirroring, backend.faults, backend.tokens)
     identity = identity_app(backend.tokens, identity_header)
+    prometheus = prometheus_app(store, colours, log.metrics, data.getsockname()[1])
 
     async def plain(scope: Any, receive: Any, send: Any) -> None:
-        app = identity if scope["path"] == TOKEN_PATH else data_plane
-        await app(scope, receive, send)
+        app = prometheus if scope["path"].startswith(PREFIX) else data_plane
+        await (identity if scope["path"] == TOKEN_PATH else app)(scope, receive, send)
 
     recover(store, colours, clock)
     keep_log = asyncio.create_task(data_plane.keep_log())

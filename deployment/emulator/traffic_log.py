@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from deployment.emulator.exchange import Answer, Request
+from deployment.emulator.traffic_metrics import TrafficMetrics
 
 USER_AGENT_LENGTH = 70
 
@@ -21,9 +22,10 @@ class Timing:
 
 
 class TrafficLog:
-    """Appends to a file; lines are complete and in the file after flush()."""
+    """Appends to a file; lines are complete and in the file after flush(). What clients got is counted in `metrics`."""
 
     def __init__(self, path: Path, location: str, workspace_name: str, workspace_id: str) -> None:
+        self.metrics = TrafficMetrics()
         self._file: IO[str] = path.open("a", encoding="utf-8")
         self._fixed = {
             "OperationName": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score",
@@ -74,6 +76,8 @@ class TrafficLog:
             if answer.answered_at_s is None
             else _ms(answer.answered_at_s - timing.started_s),
         }
+        if answer.deployment and not is_mirrored:
+            self.metrics.note(endpoint, answer.deployment, answer.status, timing.ended_s - timing.started_s)
         self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
 
     def flush(self) -> None:

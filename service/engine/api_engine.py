@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -26,20 +27,24 @@ from service.model_artefacts import ModelArtefactError
 from service.request_body import BodyLimits
 from service.settings import EngineSettings
 
+if TYPE_CHECKING:
+    from service.telemetry_azure import Telemetry
+    from service.telemetry_requests import ObservedApp
+
 # The exit code of a process whose model may not be served.
 MODEL_REFUSED = 4
 
 logger = logging.getLogger(__name__)
 
 
-def app() -> ScoreFront:
+def app() -> "ScoreFront | ObservedApp":
     """Return the app that this process's environment describes; uvicorn's factory."""
     return create_app(EngineSettings.from_environ(os.environ))
 
 
 def create_app(
     settings: EngineSettings, limits: BodyLimits | None = None, on_model_refused: Callable[[], None] | None = None
-) -> ScoreFront:
+) -> "ScoreFront | ObservedApp":
     """Return the app, which loads its model once it is started and answers 503 model_loading until that is checked.
 
     `on_model_refused` is called where the model may not be served; by default it ends the process with MODEL_REFUSED.
@@ -56,7 +61,7 @@ def create_app(
     api.add_exception_handler(StarletteHTTPException, answer_http_exception)
     add_routes(api, engine.scoring, engine.reader)
     describe_bodies(api, engine.scoring)
-    return ScoreFront(
+    front = ScoreFront(
         api,
         engine.scoring,
         engine.reader,
@@ -65,6 +70,7 @@ def create_app(
         engine.refusals,
         timeout_s=settings.deadline_s,
     )
+    return engine.observed(front)
 
 
 class _Engine:
@@ -78,7 +84,14 @@ class _Engine:
         self.refusals = Refusals(self.metrics)
         self.answer_headers = AnswerHeaders(settings.release_id)
         self.reader = BodyReader(limits, settings.deadline_s)
-        self.scoring = Scoring(settings, limits, self.metrics)
+        self._telemetry = _telemetry(settings, self.metrics)
+        self.scoring = (
+            self._telemetry.scoring(settings, limits) if self._telemetry else Scoring(settings, limits, self.metrics)
+        )
+
+    def observed(self, front: ScoreFront) -> "ScoreFront | ObservedApp":
+        """Return the app whose requests are told of; where telemetry is off, the front itself."""
+        return self._telemetry.observed(front) if self._telemetry else front
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -91,6 +104,7 @@ class _Engine:
             loading.cancel()
             self.scoring.close()
             close_metrics()
+            self._close_telemetry()
 
     async def answer_refusal(self, request: Request, error: Exception) -> Response:
         """Answer a request that this service refused."""
@@ -107,10 +121,10 @@ class _Engine:
             )
         except ModelArtefactError as error:
             logger.critical("%s", error)
-            self._on_model_refused()
+            self._refuse_model()
         except Exception:
             logger.critical("model: preparing it failed", exc_info=True)
-            self._on_model_refused()
+            self._refuse_model()
         else:
             self.metrics.model_info = {
                 "name": model.metadata.name,
@@ -119,6 +133,15 @@ class _Engine:
             }
             self.answer_headers.set_model_version(model.metadata.version)
             self.scoring.publish(model)
+
+    def _refuse_model(self) -> None:
+        self._close_telemetry()
+        self._on_model_refused()
+
+    def _close_telemetry(self) -> None:
+        if self._telemetry is not None:
+            self._telemetry.close()
+            self._telemetry = None
 
     def _serve_metrics(self) -> Callable[[], None]:
         port = self._settings.metrics_port
@@ -138,6 +161,15 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
     message = f"{status.phrase}: {request.method} is not answered here; POST /score and POST /predict are."
     body = to_json(error_body(status.name.lower(), message, location))
     return Response(body, status, error.headers, "application/json")
+
+
+def _telemetry(settings: EngineSettings, metrics: Metrics) -> "Telemetry | None":
+    if settings.connection_string is None:
+        return None
+    # It takes a while to import, and most do without it.
+    from service.telemetry_azure import Telemetry  # noqa: PLC0415 - see above
+
+    return Telemetry(settings.connection_string, metrics)
 
 
 def _end_process() -> None:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,8 @@ import pytest
 from deployment.manifests import read_endpoint
 from deployment.outcomes import EXIT_CODES
 from tests.lib.emulator import REPOSITORY
+from tests.lib.fork import make_fork
+from tests.lib.recorded_programs import put_on_path
 
 pytestmark = pytest.mark.release
 
@@ -106,3 +108,40 @@ def test_the_workflows_are_linted_clean() -> None:
     assert made.returncode == 0, made.stdout + made.stderr
     for linter in ("actionlint", "zizmor", "workflow timeouts", "dependabot"):
         assert f"ok    {linter}" in made.stdout
+
+
+def make_quietly(*words: str, folder: Path = REPOSITORY, variables: Mapping[str, str] | None = None) -> str:
+    """Run make there with these variables beside those of nobody's Azure or GitHub, and return what it printed."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE", "ACR_", "ARM_", "GH_"))}
+    ended = subprocess.run(
+        ["make", *words], cwd=folder, env={**own, **(variables or {})}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_the_doctor_finds_a_machine_that_can_release_and_nothing_connected(tmp_path: Path) -> None:
+    told = make_quietly("doctor", variables={"HOME": str(tmp_path)})
+    for group in ("machine", "configuration", "emulator", "Azure", "GitHub"):
+        assert f"\n{group}\n" in f"\n{told}"
+    assert "not connected" in told
+    assert " 0 fail" in told
+
+
+def test_the_plan_of_bootstrap_is_printed_and_nothing_is_touched(tmp_path: Path) -> None:
+    variables = put_on_path(tmp_path)
+    told = make_quietly("bootstrap", "ARGS=--dry-run", variables=variables)
+    for command in ("az group create", "az identity federated-credential create", "gh variable set AZURE_CLIENT_ID"):
+        assert command in told
+    assert "changes" not in json.loads(Path(variables["RECORDED"]).read_text(encoding="utf-8"))
+
+
+def test_a_new_model_is_trained_and_the_next_steps_are_told(tmp_path: Path) -> None:
+    fork = make_fork(tmp_path / "fork")
+    (fork.folder / ".venv").symlink_to(REPOSITORY / ".venv")
+    told = make_quietly("new-model", "NAME=churn", "KIND=classifier", folder=fork.folder)
+    assert "churn" in told
+    assert "make model" in told
+    assert "churn" in fork.read("model/train.py")
+    assert fork.read("model/MODEL_CARD.md").startswith("# churn")
+    assert json.loads(fork.read("artifacts/model/metadata.json"))["task"] == "classification"

@@ -21,6 +21,7 @@ BESIDE = (
     "tests/release/test_emulator_with_sdk.py",
     "tests/release/test_federated_login.py",
     "tests/release/test_preflight.py",
+    "tests/release/test_seed_",
     "tests/unit/deployment/",
     "tests/unit/load/test_calibration.py",
     "tests/unit/load/test_charts",

@@ -59,6 +59,17 @@ class RuntimeContract:
 
         run(test())
 
+    def test_the_metrics_port_has_a_host_port_of_its_own(self, rig: Rig) -> None:
+        async def test() -> None:
+            runtime = rig.new_runtime()
+            image = await runtime.pull(rig.image)
+            instance = await runtime.start(replace(spec(image), metrics_port=8004))
+            assert instance.host_ports[8004] > 0
+            assert instance.host_ports[8004] != instance.host_ports[8003]
+            await runtime.stop("one", 5)
+
+        run(test())
+
     def test_instances_of_one_image_are_apart(self, rig: Rig) -> None:
         async def test() -> None:
             runtime = rig.new_runtime()

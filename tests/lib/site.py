@@ -23,7 +23,8 @@ from deployment.emulator.server import emulator_id
 from deployment.golden import read_artefacts
 from deployment.image import build_bundle
 from deployment.scoring import ScoringClient
-from tests.lib.emulator import REPOSITORY, RunningEmulator, wait_until
+from tests.lib.emulator import RunningEmulator, wait_until
+from tests.lib.model_artefacts import write_artefacts
 from tests.lib.shipped import SETTINGS_FILE, SHIPPED, started_there
 
 ENDPOINT = "diabetes"
@@ -41,6 +42,8 @@ mirror_percent = {mirror_percent}
 mirror_s = 2
 [profiles.{name}.soak]
 afterwards = "{afterwards}"
+[profiles.{name}.autoscale]
+enabled = {autoscale}
 [profiles.{name}.load]
 rate_pairs_per_s = 20
 warmup_s = 1
@@ -74,9 +77,9 @@ class Site:
 
     def __post_init__(self) -> None:
         shipped = SETTINGS_FILE.read_text(encoding="utf-8")
-        quick = {"name": "quick", "bake_s": 0.5, "mirror_percent": 0, "afterwards": "delete"}
+        quick = {"name": "quick", "bake_s": 0.5, "mirror_percent": 0, "afterwards": "delete", "autoscale": "false"}
         patient = {**quick, "name": "patient", "bake_s": 60}
-        careful = {**quick, "name": "careful", "mirror_percent": 20, "afterwards": "scale"}
+        careful = {**quick, "name": "careful", "mirror_percent": 20, "afterwards": "scale", "autoscale": "true"}
         profiles = "".join(PROFILE.format(**each) for each in (quick, patient, careful))
         (self.folder / "release.toml").write_text(shipped + profiles, encoding="utf-8")
 
@@ -95,7 +98,7 @@ class Site:
     def promotion(self, model: str, *, profile: str = "quick", image: str = "", release_id: str = "") -> list[str]:
         """Return the command that releases a model; the patient profile watches each step for a minute.
 
-        The careful profile mirrors before it shifts, and scales down afterwards where others delete.
+        The careful profile mirrors before it shifts, has autoscale, and scales down afterwards where others delete.
         """
         command = [sys.executable, "-m", "deployment", "promote", "--image", image or self.image_of(model)]
         command += ["--model-dir", str(self.models / model), "--release-id", release_id or f"release-of-{model}"]
@@ -219,9 +222,8 @@ def finish(process: subprocess.Popen[str]) -> Finished:
 
 def train_models(folder: Path) -> Path:
     """Train models 1 and 2, and one whose file is not the one that was trained."""
-    for name, alpha in {"1": "1", "2": "10"}.items():
-        command = [sys.executable, "-m", "model", "train", "--version", name, "--alpha", alpha]
-        subprocess.run([*command, "--output", str(folder / name)], cwd=REPOSITORY, check=True, capture_output=True)
+    for name, rows_share in {"1": 0.8, "2": 1.0}.items():
+        write_artefacts(folder / name, name, rows_share=rows_share)
     shutil.copytree(folder / "2", folder / "broken")
     with (folder / "broken" / "model.joblib").open("ab") as file:
         file.write(b"one byte more than its checksum says")

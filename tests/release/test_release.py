@@ -188,12 +188,16 @@ def test_each_phase_alone_takes_the_release_on_from_the_one_before(site: Site) -
     assert "drill: the way back took" in shifted.output
     assert site.traffic() == {"green": 100}
     assert "green is as good as blue" in site.report("2")
+    assert "put autoscale setting autoscale-diabetes-green: green has 2 to 5 instances" in shifted.output
 
     kept = site.command("finish")
     assert "blue stays warm until" in kept.output
     site.scale("blue", 2)
     scaled = site.command("finish", "--now", *site.settings("careful"))
     assert "blue scaled from 2 to 1 instances" in scaled.output
+    assert "put autoscale setting autoscale-diabetes-green" in scaled.output
+    switched_off = site.command("autoscale", *site.settings("quick"))
+    assert "remove autoscale setting autoscale-diabetes-green" in switched_off.output
     finished = site.command("finish", "--now")
     assert "blue deleted: it had no traffic" in finished.output
     assert [each["name"] for each in json.loads(site.command("status", "--json").output)["deployments"]] == ["green"]

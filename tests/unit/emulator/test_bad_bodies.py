@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deployment.autoscale import setting_of
 from deployment.emulator.calling import CallRoute
 from deployment.emulator.control_plane import ControlPlane
 from deployment.emulator.documents import Documents
 from deployment.emulator.entities import Workspace
+from deployment.settings import AutoscaleSettings
 from tests.lib.emulator_fakes import Bench, run
 
 pytestmark = pytest.mark.unit
@@ -24,6 +26,8 @@ PROBE = {"initialDelay": "PT1S", "period": "PT1S", "timeout": "PT1S", "successTh
 ROUTE = {"path": "/", "port": 8003}
 ACR = f"{Workspace().group_id}/providers/Microsoft.ContainerRegistry/registries/local"
 GUID = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
+INSIGHTS = f"{Workspace().group_id}/providers/Microsoft.Insights"
+SETTING = setting_of("one", DEPLOYMENT, "local", AutoscaleSettings())
 # A good body for every route that takes one.
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", ENDPOINT): {
@@ -67,6 +71,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", f"{ACR}/providers/Microsoft.Authorization/roleAssignments/{GUID}"): {
         "properties": {"roleDefinitionId": f"/roleDefinitions/{GUID}", "principalId": GUID}
     },
+    ("PUT", f"{INSIGHTS}/autoscaleSettings/one"): SETTING,
+    ("PUT", f"{INSIGHTS.replace('resourceGroups', 'resourcegroups')}/autoscalesettings/one"): SETTING,
     ("POST", "/_emulator/faults"): {
         "plane": "control",
         "call": "endpoints.put",

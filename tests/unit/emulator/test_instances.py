@@ -7,6 +7,7 @@ from deployment.emulator.entities import ProbeSettings
 from deployment.emulator.errors import ProvisioningError, ResourceNotReadyError
 from deployment.emulator.instances import WatchedInstance
 from deployment.emulator.probes import Pace, ProbeResult, ProbeTally
+from deployment.emulator.runtime import metrics_port_of
 from tests.lib.emulator_fakes import FAILED_PROBE, Bench, a_deployment, run, settle
 
 pytestmark = pytest.mark.unit
@@ -16,6 +17,28 @@ PASSED = ProbeResult(passed=True)
 def is_ready(instance: WatchedInstance) -> bool:
     """Ask anew: the type checker takes an attribute for unchanged across an await."""
     return instance.ready
+
+
+def test_a_container_is_told_its_variables_but_no_reference_to_a_secret() -> None:
+    async def test() -> None:
+        bench = Bench()
+        given = {"A": "1", "KEY": "${{keyvault:https://v.example/secrets/s/1}}", "METRICS_PORT": "9000"}
+        instance = bench.instance(replace(a_deployment(), environment_variables=given))
+        await instance.bring_up()
+        (spec,) = bench.runtime.started
+        assert spec.environment_variables == {"A": "1", "METRICS_PORT": "9000"}
+        assert spec.metrics_port == 9000
+        await instance.shut_down()
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("variables", "port"),
+    [({}, 8004), ({"METRICS_PORT": "8010"}, 8010), ({"METRICS_PORT": ""}, None), ({"METRICS_PORT": "x"}, None)],
+)
+def test_the_metrics_port_is_the_variables_or_that_of_the_image(variables: dict[str, str], port: int | None) -> None:
+    assert metrics_port_of(variables) == port
 
 
 def test_thresholds_count_results_in_a_row() -> None:

@@ -248,6 +248,7 @@ def test_a_model_that_fails_is_503_and_the_log_quotes_nothing_of_the_request(
     model_dir: Path, predictor: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(EngineSettings(model_path=model_dir / "model.joblib"))
+    assert isinstance(app, ScoreFront)
     with asgi_client(app) as client, caplog.at_level(logging.DEBUG):
         served = app.scoring.model.predictor
         served.set_model(LoadedModel(predictor, served.metadata))
