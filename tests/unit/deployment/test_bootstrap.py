@@ -10,6 +10,7 @@ import pytest
 from deployment.outcomes import BadInputError, PlatformError
 from tests.lib import az_recorded, gh_recorded
 from tests.lib.az_recorded import SUBSCRIPTION, TENANT, a_credential, a_group, a_registry, a_workspace, an_identity
+from tests.lib.shipped import SHIPPED
 from tests.unit.deployment.bootstrap_scene import Scene
 
 pytestmark = pytest.mark.unit
@@ -25,7 +26,8 @@ ISSUER, AUDIENCE = "https://token.actions.githubusercontent.com", "api://AzureAD
 
 
 @pytest.fixture
-def scene() -> Scene:
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.chdir(SHIPPED)
     return Scene()
 
 

@@ -12,8 +12,8 @@ from deployment.bootstrap.subjects import subjects_of
 from deployment.bootstrap.wishes import SubjectForm, Wishes, default_registry, short_name
 from deployment.cli import app
 from deployment.outcomes import BadInputError, PlatformError
-from tests.lib.emulator import REPOSITORY
 from tests.lib.recorded_programs import put_on_path
+from tests.lib.shipped import SHIPPED
 
 pytestmark = pytest.mark.unit
 OURS = "AZURE", "AZUREML", "ACR_", "ARM_", "GITHUB_"
@@ -28,7 +28,7 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     variables = put_on_path(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))  # and no other program
     monkeypatch.setenv("RECORDED", variables["RECORDED"])
-    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.chdir(SHIPPED)
     return Path(variables["RECORDED"])
 
 

@@ -12,7 +12,7 @@ import pytest
 from deployment.doctor.configuration import configuration_rows
 from deployment.doctor.rows import Row, Standing
 from deployment.releasing import Paths
-from tests.lib.emulator import REPOSITORY
+from tests.lib.shipped import SHIPPED
 
 pytestmark = pytest.mark.unit
 MODEL = "a model"
@@ -31,7 +31,7 @@ GOLDEN = {"absolute_tolerance": 0, "relative_tolerance": 0, "requests": [{"id": 
 def paths(tmp_path: Path) -> Paths:
     """Copies of the files as they are shipped."""
     for name in ("endpoint.yml", "deployment.yml", "release.toml"):
-        shutil.copy(REPOSITORY / "deployment" / name, tmp_path / name)
+        shutil.copy(SHIPPED / "deployment" / name, tmp_path / name)
     return Paths(
         settings_file=tmp_path / "release.toml",
         endpoint_file=tmp_path / "endpoint.yml",
