@@ -41,6 +41,7 @@ def write_artefacts(folder: Path, *, version: str, trained: Trained, variant: Va
     golden = golden_requests(trained, features)
     model = make_variant(trained.model, variant)
     needed = needed_by(model, takes_frames=is_frame(trained.train_rows))
+    require_own(folder)
 
     folder.mkdir(parents=True, exist_ok=True)
     joblib.dump(model, folder / MODEL_FILE, compress=3)
@@ -97,6 +98,18 @@ def metrics_of(trained: Trained) -> dict[str, float | int]:
         if not math.isfinite(value):
             raise ModelError(f"metrics: {name} is {value}, which JSON does not have; mend it, or leave it out")
     return {**metrics, "rows_trained": len(trained.train_rows), "rows_tested": len(trained.test_rows)}
+
+
+def require_own(folder: Path) -> None:
+    """Raise ModelError where the folder has a code/ with files that no training has written: it is written anew."""
+    try:
+        own = json.loads((folder / METADATA_FILE).read_bytes()).get("code_files", {})
+    except (OSError, ValueError):
+        own = {}
+    code = folder / CODE_FOLDER
+    files = [path for path in code.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    if others := sorted(set(files) - {code / name for name in own}):
+        raise ModelError(f"output: {others[0]} is none of a trained model's; name another folder, or take it away")
 
 
 def write_code(folder: Path, code: Mapping[str, Path]) -> dict[str, str]:

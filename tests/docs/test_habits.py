@@ -1,6 +1,7 @@
 """What people work with here: commands that pages name exist, hooks and forms are valid, notebooks have no output."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -37,7 +38,7 @@ def commands_of(program: str) -> set[str]:
         check=True,
         capture_output=True,
         text=True,
-        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin"},
+        env={**os.environ, "COLUMNS": "200"},
     ).stdout
     return set(re.findall(r"^[│ ]+([a-z][a-z-]+) ", listing, re.MULTILINE))
 
@@ -84,7 +85,7 @@ def test_the_hooks_run_and_refuse_what_is_not_formatted(tmp_path: Path) -> None:
 
     def hook(file: str) -> int:
         command = [str(ROOT / ".venv" / "bin" / "pre-commit"), "run", "ruff-format", "--files", file]
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PRE_COMMIT_HOME": str(tmp_path / "cache")}
+        environment = {**os.environ, "HOME": str(tmp_path), "PRE_COMMIT_HOME": str(tmp_path / "cache")}
         subprocess.run(["git", "add", ".pre-commit-config.yaml", "good.py", "bad.py"], cwd=tmp_path, check=True)
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False).returncode
 

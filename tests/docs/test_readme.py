@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.test_commands import WALK as WALK_THROUGH
+
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +44,11 @@ def readme_commands() -> set[str]:
 
 def test_every_command_has_a_test_and_every_test_a_command() -> None:
     assert readme_commands() == set(EXECUTED_BY)
+
+
+def test_the_walk_has_the_commands_as_they_stand_there() -> None:
+    walked = {line for line in WALK_THROUGH.splitlines() if line and not line.startswith("set ")}
+    assert walked == {command for command, where in EXECUTED_BY.items() if where == WALK} - {"make emulator"}
 
 
 @pytest.mark.parametrize("where", sorted(set(EXECUTED_BY.values())))

@@ -17,6 +17,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import FunctionTransformer
 
 from model.artefacts import write_artefacts
+from model.errors import ModelError
 from model.needed import needed_by
 from model.trained import Trained, first_share
 from service.engine.batch_plan import ALONE
@@ -177,6 +178,17 @@ def test_code_of_an_earlier_training_does_not_stay(
     folder = shutil.copytree(folders["plain_object"], tmp_path / "model")
     write_artefacts(folder, version="8", trained=examples["classifier"])
     assert {path.name for path in folder.iterdir()} == {"model.joblib", "metadata.json", "golden_requests.json"}
+
+
+def test_a_folder_of_somebody_elses_code_is_refused_and_nothing_of_it_is_lost(
+    examples: Mapping[str, Trained], tmp_path: Path
+) -> None:
+    notes = tmp_path / "code" / "mine" / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("kept", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"notes\.txt is none of a trained model's; name another folder"):
+        write_artefacts(tmp_path, version="1", trained=examples["regression"])
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [notes]
 
 
 def test_the_stored_model_is_the_one_that_train_returned(
