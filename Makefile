@@ -15,8 +15,10 @@ REPORTS ?= reports
 PEERS ?= default
 # How long make fuzz looks for a body that breaks the contract
 FUZZ_S ?= 60
-# What a model is called: the last commit that changed what it is trained from
-VERSION ?= $(shell git log -1 --format=%h --abbrev=12 -- model requirements/model.txt)
+# What a model is trained from; a fork whose data is elsewhere adds its folder
+TRAINED_FROM ?= model requirements/model.txt
+# What a model is called; none: the last commit that changed what it is trained from, -edited where git has not all of it
+VERSION ?=
 # The name of the model that make new-model begins, and its kind: regression, classifier, data-frame or plain-object
 NAME ?=
 KIND ?=
@@ -33,7 +35,8 @@ demo: env ## a whole release on this machine, from training to 100 % (CANDIDATE=
 		$(if $(filter on,$(PROMETHEUS)),--prometheus)
 
 model: env ## train what this commit describes, into artifacts/model
-	@$(PYTHON_IN_VENV) -m model train --version $(VERSION) --output artifacts/model
+	@version="$(or $(VERSION),$$(scripts/model-version.sh $(TRAINED_FROM)))" && \
+		$(PYTHON_IN_VENV) -m model train --version "$$version" --output artifacts/model
 
 test: env ## all tests; those of containers need a Docker Engine (CI=true installs one)
 	@$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadscope $(ARGS)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from deployment.outcomes import BadInputError
-from deployment.platform import Endpoint
+from deployment.platform import Deployment, Endpoint
 from deployment.record import read_record
 from deployment.settings import AutoscaleSettings
 
@@ -61,7 +61,7 @@ def make_plan(endpoint_name: str, endpoint: Endpoint | None, settings: Autoscale
     """Return what makes the settings right for the endpoint as it is; None is one that does not exist.
 
     The kept deployment's setting goes too: without requests it would be scaled in, and be too small for the way back.
-    Raises BadInputError while a release is under way.
+    Raises BadInputError while a release is under way, and where somebody else has the setting's name.
     """
     record = read_record(endpoint.tags) if endpoint is not None else None
     if record is not None and record.in_flight:
@@ -69,11 +69,12 @@ def make_plan(endpoint_name: str, endpoint: Endpoint | None, settings: Autoscale
             f"autoscale: release {record.release_id} is under way on {endpoint_name} ({record.phase}); "
             "run `python -m deployment autoscale` when it has ended"
         )
-    ours = {name for name, found in scaling.settings().items() if is_ours(found, scaling)}
+    there = scaling.settings()
+    ours = {name for name, found in there.items() if is_ours(found, scaling)}
     live = endpoint.live.name if endpoint is not None and endpoint.live is not None else ""
     if not live or not settings.enabled:
         return Plan(removed=tuple(sorted(ours)))
-    name = f"autoscale-{endpoint_name}-{live}"
+    name = name_of(endpoint_name, live, there, scaling)
     document = setting_of(name, scaling.deployment_id(live), scaling.location(), settings)
     return Plan(live, name, document, tuple(sorted(ours - {name})))
 
@@ -84,6 +85,31 @@ def apply(plan: Plan, scaling: Scaling) -> None:
         scaling.put(plan.name, plan.document)
     for name in plan.removed:
         scaling.remove(name)
+
+
+def keep_size(endpoint_name: str, live: Deployment, settings: AutoscaleSettings, scaling: Scaling) -> str:
+    """Have no instance taken from live while a release measures and moves the traffic; return what was done.
+
+    More may be added as ever. follow() ends it. Raises BadInputError where somebody else has the setting's name.
+    """
+    name = name_of(endpoint_name, live.name, scaling.settings(), scaling)
+    count = live.instance_count
+    bounds = {"minimum_instances": count, "maximum_instances": max(settings.maximum_instances, count)}
+    held = settings.model_copy(update=bounds)
+    scaling.put(name, setting_of(name, scaling.deployment_id(live.name), scaling.location(), held))
+    return f"autoscale: {live.name} has no fewer than {count} instances until the release has ended"
+
+
+def name_of(endpoint_name: str, deployment: str, there: Mapping[str, Mapping[str, Any]], scaling: Scaling) -> str:
+    """Return what a deployment's setting is called; raises BadInputError where that is somebody else's."""
+    name = f"autoscale-{endpoint_name}-{deployment}"
+    for taken, found in there.items():
+        if taken.lower() == name.lower() and not is_ours(found, scaling):
+            raise BadInputError(
+                f"autoscale: the setting {taken} is there and was not made by this command for this endpoint (its tag "
+                f"{OWNER_TAG!r} or its target is another); it is left as it is: delete it, or give it another name"
+            )
+    return name
 
 
 def follow(look: Callable[[], tuple[Plan, Scaling]], settings: AutoscaleSettings, say: Say, warn: Say) -> None:

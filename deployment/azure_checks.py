@@ -13,7 +13,8 @@ from azure.mgmt.core import ARMPipelineClient
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
 from deployment.azure_errors import errors_as, quiet
-from deployment.azureml import EMULATED_CLOUD, AzureML
+from deployment.azure_names import ACR_PULL, ACR_PUSH, READER, points_at_emulator
+from deployment.azureml import AzureML
 from deployment.cloud import Identity, Registry, Size, Usage, WorkspaceFacts
 from deployment.outcomes import PlatformError
 from deployment.registry import ImageReference, has_manifest
@@ -28,9 +29,9 @@ AUTOSCALE_VERSION = "2022-10-01"
 RETRIES = 2
 # Azure's built-in roles that let a principal pull from a registry.
 PULLING_ROLES = {
-    "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
-    "8311e382-0749-4cb8-b61a-304f252e45ec": "AcrPush",
-    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
+    ACR_PULL: "AcrPull",
+    ACR_PUSH: "AcrPush",
+    READER: "Reader",
     "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
     "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": "Owner",
 }
@@ -99,7 +100,7 @@ class AzureCloud:
         """Tell whether a registry has an image; raises PlatformError where it does not say."""
         if not reference.host.lower().endswith(ACR_SUFFIX):
             return has_manifest(reference)
-        if os.environ.get("AZUREML_CURRENT_CLOUD") == EMULATED_CLOUD:
+        if points_at_emulator(os.environ):
             raise PlatformError(f"registry {reference.host}: the emulator has it by name only, so there is none to ask")
         return acr_has_image(reference, self._credential)
 

@@ -12,6 +12,7 @@ from azure.ai.ml import MLClient, load_online_deployment, load_online_endpoint
 from azure.core.exceptions import ResourceNotFoundError
 
 from deployment.azure_errors import errors_as, quiet, wait_for
+from deployment.azure_names import CLOUD, EMULATED_CLOUD, METADATA_ADDRESS
 from deployment.credentials import choose_credential
 from deployment.endpoint_name import endpoint_name
 from deployment.fencing import refuse_if_changed, without_record
@@ -29,7 +30,6 @@ from deployment.platform import (
 # What the platform may take before this process stops waiting; the operation itself goes on.
 PROVISIONING_TIMEOUT_S = 3600.0
 OPERATION_TIMEOUT_S = 600.0
-EMULATED_CLOUD = "LocalAzureML"
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def require_cloud_of(environ: Mapping[str, str]) -> None:
 
     The SDK only warns when the metadata address does not answer and then talks to the public Azure.
     """
-    if not environ.get("ARM_CLOUD_METADATA_URL"):
+    if not environ.get(METADATA_ADDRESS):
         return
-    if (cloud := environ.get("AZUREML_CURRENT_CLOUD")) != EMULATED_CLOUD:
+    if (cloud := environ.get(CLOUD)) != EMULATED_CLOUD:
         raise BadInputError(
-            f"cloud: ARM_CLOUD_METADATA_URL is set but AZUREML_CURRENT_CLOUD is {cloud!r} (it must be "
+            f"cloud: {METADATA_ADDRESS} is set but {CLOUD} is {cloud!r} (it must be "
             f"{EMULATED_CLOUD!r}); without it the SDK would silently talk to the public Azure"
         )
 

@@ -15,7 +15,7 @@ from deployment import github
 from deployment.aftercare import Aftercare
 from deployment.cli_options import EXIT_CODES_TOLD, ModelDir, RunUrl, connect_patiently, settings_of, with_paths
 from deployment.cli_release import folder_of, written_reports
-from deployment.display import LiveDisplay, make_console, print_result
+from deployment.display import LiveDisplay, make_console, print_result, show
 from deployment.evidence import Evidence
 from deployment.golden import read_artefacts
 from deployment.guarding import Guard, Kind, Told
@@ -50,7 +50,7 @@ def status(
         console.print(NO_ENDPOINT)
     else:
         for line in status_table(endpoint):
-            console.print(line, markup=False)
+            show(console, line)
     github.add_summary(status_markdown(endpoint) if endpoint else NO_ENDPOINT)
 
 
@@ -67,7 +67,7 @@ def history(
     if as_json:
         typer.echo(json.dumps([asdict(entry) for entry in past], indent=1, default=str))
     else:
-        make_console().print(history_table(past) if past else nothing)
+        show(make_console(), history_table(past) if past else nothing)
     github.add_summary(history_markdown(past) if past else nothing)
 
 
@@ -136,7 +136,7 @@ def tell(console: Console, told: tuple[Told, ...]) -> None:
     table = Table(*columns)
     for row in rows:
         table.add_row(*map(Text, row))
-    console.print(table)
+    show(console, table)
     github.add_summary(f"## {plain('What nobody looks after')}\n\n{markdown_table(columns, rows)}")
     for each in told:
         if not each.repaired:

@@ -7,9 +7,10 @@ import typer
 from rich.console import Console
 
 from deployment import github
-from deployment.autoscale import Plan, Scaling, apply, follow, make_plan
+from deployment.autoscale import Plan, Scaling, apply, follow, keep_size, make_plan
 from deployment.cli_options import settings_of, with_paths
 from deployment.display import make_console
+from deployment.platform import Deployment
 from deployment.releasing import Paths, connect
 from deployment.settings import AutoscaleSettings, ReleaseSettings
 
@@ -48,8 +49,15 @@ def look(azure: "AzureML", settings: AutoscaleSettings) -> tuple[Plan, Scaling]:
     return make_plan(azure.endpoint_name, azure.observe(), settings, scaling), scaling
 
 
+def keep_size_of(azure: "AzureML", settings: ReleaseSettings, live: Deployment) -> str:
+    """Have autoscale take no instance from live until the release has ended; return what was done."""
+    from deployment.azure_checks import AzureScaling  # noqa: PLC0415 - as above
+
+    return keep_size(azure.endpoint_name, live, settings.autoscale, AzureScaling(azure))
+
+
 def follow_traffic(azure: "AzureML", settings: ReleaseSettings, console: Console) -> None:
-    """Let autoscale follow the traffic, once a command has ended that moved it; does nothing where it is off."""
+    """Let autoscale follow the traffic, once a release or a command has ended; does nothing where it is off."""
 
     def say(line: str) -> None:
         console.print(line, markup=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from deployment import single_steps
 from deployment.checks import Standing
-from deployment.cli_monitoring import follow_traffic
+from deployment.cli_monitoring import follow_traffic, keep_size_of
 from deployment.cli_options import (
     EXIT_CODES_TOLD,
     Image,
@@ -36,6 +37,7 @@ from load.rows_file import RowsError
 if TYPE_CHECKING:
     from deployment.azureml import AzureML
 
+UNDER_WAY = (Outcome.PASSED, Outcome.FROZEN)  # the release goes on, or a person has to look first
 Run = Callable[[Rollout], Result | None]
 Find = Callable[["AzureML", PatientPlatform], Release]
 IN_JOBS = "for a workflow's jobs: deploy, smoke, load, gate, shift, each in a process of its own, share --reports-dir."
@@ -204,6 +206,7 @@ def go(paths: Paths, find: Find, run: Run, *, drill: bool | None = None, steps: 
         azure = connect(paths, settings.platform)
         release = find(azure, patiently(azure, settings))
         rollout = make_rollout(azure, settings, release, paths, display, drill=drill)
+        rollout.keep_size = partial(keep_size_of, azure, settings)
         result = run(rollout)
     if result is None:
         console.print(f"release {release.release_id}: {rollout.journal.phase}", markup=False)
@@ -212,7 +215,7 @@ def go(paths: Paths, find: Find, run: Run, *, drill: bool | None = None, steps: 
     written = written_reports(result, release, paths)
     print_result(console, result, {"release": release.release_id, **written})
     tell_github(result, release.release_id, folder_of(written))
-    if result.outcome is Outcome.PROMOTED:
+    if result.outcome not in UNDER_WAY:
         follow_traffic(azure, settings, console)
     raise SystemExit(result.outcome.exit_code)
 

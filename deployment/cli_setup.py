@@ -41,7 +41,7 @@ def bootstrap(
         bool, typer.Option("--app", help="An app registration in place of a user-assigned identity.")
     ] = False,
     repository: Annotated[
-        str, typer.Option(envvar="GITHUB_REPOSITORY", help="OWNER/REPO; default: the one of this checkout.")
+        str, typer.Option(envvar="GITHUB_REPOSITORY", help="OWNER/REPO; default: that of the remote origin.")
     ] = "",
     reviewer: Annotated[
         list[str] | None, typer.Option(help="A login that is asked before traffic moves in production; repeatable.")

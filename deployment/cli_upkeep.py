@@ -23,7 +23,7 @@ from deployment.cli_options import (
     settings_of,
     with_paths,
 )
-from deployment.display import LiveDisplay, make_console
+from deployment.display import LiveDisplay, make_console, show
 from deployment.evidence import Evidence
 from deployment.journal import Journal
 from deployment.outcomes import EXIT_BAD_INPUT, Outcome
@@ -189,7 +189,7 @@ def print_checks(console: Console, checks: tuple[Check, ...]) -> None:
     shown = Table("check", "", "found")
     for check in checks:
         shown.add_row(check.name, Text(check.standing, style=STYLES[check.standing]), Text(check.found))
-    console.print(shown)
+    show(console, shown)
     for check in checks:
         if check.fix:
             # Outside of the table, which would break a command in two, and nobody could copy it.

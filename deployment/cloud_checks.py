@@ -5,7 +5,7 @@ from deployment.cloud import Identity, Registry, Size, Usage
 from deployment.cores import cores_needed, quota_of_family, quota_of_region
 from deployment.hold import refuse_if_held
 from deployment.outcomes import BadInputError
-from deployment.platform import describe_traffic
+from deployment.platform import Deployment, Endpoint, describe_traffic
 from deployment.record import read_record, utc_now
 from deployment.registry import read_reference
 
@@ -156,6 +156,16 @@ def check_live(facts: Facts) -> Finding:
     live = endpoint.live
     if live is None:
         return ok(f"nobody serves {endpoint.name} yet: a first release")
+    return judge_state(endpoint, live)
+
+
+def judge_state(endpoint: Endpoint, live: Deployment) -> Finding:
+    if not live.is_healthy and live.may_serve:
+        return warn(
+            f"{live.name} serves {endpoint.name} and is {live.provisioning_state!r}: autoscale, or somebody else, is"
+            " changing it, and a release would compare with it meanwhile",
+            "wait until it is 'Succeeded' (python -m deployment status)",
+        )
     if not live.is_healthy:
         return fail(
             f"{live.name} serves {endpoint.name} and is {live.provisioning_state!r} (it must be 'Succeeded'); a"

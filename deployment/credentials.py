@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import httpx
 from azure.identity import ClientAssertionCredential, DefaultAzureCredential
 
+from deployment.azure_names import AUDIENCE
 from deployment.outcomes import PlatformError, TransientError
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-AUDIENCE = "api://AzureADTokenExchange"
 TIMEOUT_S = 20.0
 REQUEST_VARIABLES = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 IDENTITY_VARIABLES = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")

@@ -60,14 +60,22 @@ def run_demo(candidate: Candidate, runtime: Runtime, paths: Paths, *, with_prome
             watch = watching(environment, Path(folder, "prometheus"), console) if with_prometheus else nullcontext()
             with watch:
                 platform = connect(paths, settings.platform)
-                release_first(platform, releases[0], paths, display)
-                result, background = release_candidate(platform, settings, releases[1], paths, display)
-    facts = {"runtime": f"{runtime} on this machine, emulated Azure ML", "background client": background.summary()}
-    written = write_reports(result, releases[1], paths, facts)
+                release, background = releases[0], None
+                result = release_first(platform, release, paths, display)
+                if not result.outcome.exit_code:
+                    release = releases[1]
+                    result, background = release_candidate(platform, settings, release, paths, display)
+    facts = {"runtime": f"{runtime} on this machine, emulated Azure ML"}
+    if background is not None:
+        facts["background client"] = background.summary()
+    written = write_reports(result, release, paths, facts)
     display.said("The emulator and the colours have been stopped; images and reports stay.")
     rows = {**facts, "took": f"{monotonic() - started_s:.0f} s", **written}
     print_result(console, result, rows)
-    return EXIT_CLIENTS_FAILED if background.failures else result.outcome.exit_code
+    if result.outcome.exit_code:
+        used = paths.profile if background is not None else FIRST_PROFILE
+        console.print(f"The limits of this release are [profiles.{used}] of {paths.settings_file}.", markup=False)
+    return EXIT_CLIENTS_FAILED if background is not None and background.failures else result.outcome.exit_code
 
 
 EXPLAINED = {
@@ -100,12 +108,10 @@ def make_release(display: LiveDisplay, version: str, variant: Candidate, runtime
     return Release(release_id, image, read_artefacts(model_dir), git_sha())
 
 
-def release_first(platform: Platform, release: Release, paths: Paths, display: LiveDisplay) -> None:
+def release_first(platform: Platform, release: Release, paths: Paths, display: LiveDisplay) -> Result:
     """Give the endpoint a live deployment to compare with."""
     settings = read_settings(paths.settings_file, profile=FIRST_PROFILE)
-    result = make_rollout(platform, settings, release, paths, display).promote()
-    if result.outcome.exit_code:
-        raise PlatformError(f"first release: {result.outcome}: {result.sentence}")
+    return make_rollout(platform, settings, release, paths, display).promote()
 
 
 def release_candidate(

@@ -6,11 +6,15 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
 
 from deployment.platform import describe_traffic
 from deployment.release import Result
 from load.report_data import JournalEntry
 from load.run_files import Progress as LoadProgress
+from load.verdict import Criterion, Verdict
+from load.verdict import Outcome as GateOutcome
 
 LOG_COLUMNS = 160
 
@@ -22,6 +26,16 @@ def make_console() -> Console:
     """
     width = None if sys.stdout.isatty() else LOG_COLUMNS
     return Console(file=sys.stdout, highlight=False, soft_wrap=True, width=width)
+
+
+def show(console: Console, line: str | Table) -> None:
+    """Print a line as it is, or a table within the terminal's width: what is too long for its column goes on below."""
+    if isinstance(line, str):
+        console.print(line, markup=False)
+        return
+    for column in line.columns:
+        column.overflow = "fold"
+    console.print(line, soft_wrap=False)
 
 
 class LiveDisplay:
@@ -60,8 +74,9 @@ class LiveDisplay:
 
     def recorded(self, entry: JournalEntry) -> None:
         mark = {True: "verified ", False: "NOT VERIFIED ", None: ""}[entry.verified]
-        self._console.print(f"  [dim]{entry.at:%H:%M:%S}[/dim] [cyan]{entry.phase:<11}[/cyan]", end=" ")
-        self._console.print(f"{mark}{entry.event}", markup=False)
+        when, phase = (f"{entry.at:%H:%M:%S}", "dim"), (f"{entry.phase:<11}", "cyan")
+        # In one call: between two, the line of what is going on is drawn over the first.
+        self._console.print(Text.assemble("  ", when, " ", phase, " ", mark, entry.event))
 
     def measured(self, progress: LoadProgress) -> None:
         self._progress.update(
@@ -82,4 +97,13 @@ def print_result(console: Console, result: Result, rows: dict[str, str]) -> None
     colour = "red" if result.outcome.exit_code else "green"
     console.print(f"\n[bold {colour}]{result.outcome.upper()}[/bold {colour}]", end=" ")
     console.print(result.sentence, markup=False)
+    for criterion in more_of(result.verdict):
+        console.print(f"  {criterion.name}: {criterion.reason}", markup=False)
     console.print(result.next_action, markup=False)
+
+
+def more_of(verdict: Verdict | None) -> list[Criterion]:
+    """Return the criteria that the sentence of a refusal counts as "more below"."""
+    if verdict is None or verdict.outcome is GateOutcome.PASS:
+        return []
+    return [criterion for criterion in verdict.criteria if criterion.result is verdict.outcome][1:]

@@ -4,7 +4,9 @@ Needs the standard library alone.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
+ENDPOINT_FILE = Path("deployment/endpoint.yml")
 VARIABLE = "AZUREML_ENDPOINT_NAME"
 # What follows the name of endpoint.yml.
 SUFFIXES = {"production": "", "staging": "-staging"}

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deployment.outcomes import BadInputError, Breach, Outcome
-from deployment.scoring import Answer, ScoringClient
+from deployment.scoring import Answer, ScoringClient, refused_form
 from load.report_data import SmokeCheck
 
 METADATA_FILE = "metadata.json"
@@ -110,6 +110,19 @@ def refuse_if_wrong(results: tuple[SmokeCheck, ...], deployment: str) -> None:
             f"{first.mismatch}.",
             "Compare the model in the image with the one that its golden requests were made with, then release anew.",
         )
+
+
+def refuse_other_form(client: ScoringClient, golden: GoldenRequests, *, live: str, candidate: str) -> None:
+    """Raise Breach if live refuses a golden request of the candidate's, as its model takes other features."""
+    for request in golden.requests:
+        if refused := refused_form(client.score(request.body, deployment=live)):
+            raise Breach(
+                Outcome.INVALID,
+                f"{live} takes other features than {candidate}: it refuses {request.id}, which {candidate} answers "
+                f"({refused}).",
+                "No client can be right with both, so they cannot share an endpoint: release it to one of its own "
+                "(docs/model.md, Other features).",
+            )
 
 
 def is_list_of_numbers(body: Any) -> bool:

@@ -54,11 +54,17 @@ class Deployment:
         return self.provisioning_state == "Succeeded"
 
     @property
+    def may_serve(self) -> bool:
+        """Tell whether it is worth asking: what ran before goes on while autoscale, or anybody else, changes it."""
+        return self.is_healthy or self.provisioning_state in CHANGING_STATES
+
+    @property
     def is_settled(self) -> bool:
         return self.provisioning_state in SETTLED_STATES
 
 
 SETTLED_STATES = frozenset({"Succeeded", "Failed", "Canceled"})
+CHANGING_STATES = frozenset({"Scaling", "Updating"})
 
 
 @dataclass(frozen=True)

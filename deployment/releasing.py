@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from deployment.endpoint_name import ENDPOINT_FILE
 from deployment.evidence import Evidence
 from deployment.journal import Journal, Watcher
 from deployment.outcomes import BadInputError, Outcome
@@ -32,7 +33,7 @@ class Paths:
 
     settings_file: Path = Path("deployment/release.toml")
     profile: str | None = None
-    endpoint_file: Path = Path("deployment/endpoint.yml")
+    endpoint_file: Path = ENDPOINT_FILE
     deployment_file: Path = Path("deployment/deployment.yml")
     reports_dir: Path = Path("reports")
 

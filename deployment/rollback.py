@@ -57,10 +57,14 @@ class WayBack:
         )
 
     def refuse_if_sick(self, endpoint: Endpoint, target: Routing) -> None:
-        """Raise NoSafeWayError unless every deployment of the target is provisioned and answers a request by name."""
+        """Raise NoSafeWayError unless every deployment of the target is provisioned and answers a request by name.
+
+        One that is being changed, such as by autoscale, is believed where it answers.
+        """
         for name in target.traffic:
             deployment = endpoint.deployments.get(name)
-            if deployment is None or not deployment.is_healthy:
+            can_be_asked = self.ask is not None and deployment is not None and deployment.may_serve
+            if deployment is None or not (deployment.is_healthy or can_be_asked):
                 state = deployment.provisioning_state if deployment else "missing"
                 raise NoSafeWayError(f"{name} is {state} where Succeeded is needed")
             if self.ask is not None:

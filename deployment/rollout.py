@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from deployment.candidate import bring_up
 from deployment.ending import failed_to_start, keep_logs, refused_by_gate
-from deployment.golden import refuse_if_wrong, smoke
+from deployment.golden import refuse_if_wrong, refuse_other_form, smoke
 from deployment.outcomes import BadInputError, Breach, ConflictError, Outcome, ProvisioningError
 from deployment.phases import BEGUN, ENDED, UNDER_TRAFFIC, Phase
-from deployment.platform import DeploymentRequest, require
+from deployment.platform import Deployment, DeploymentRequest, Endpoint, require
 from deployment.release import Result
 from deployment.shift import LOOK_AT_IT, Shift, reason_of
 from deployment.signals import undisturbed
@@ -86,6 +86,7 @@ class Rollout(Undertaking):
         if self.journal.phase not in BEGUN:
             return
         self.journal.started(f"deploying {self.candidate} at 0 %")
+        self.keep_live_large()
         try:
             timeout_s = self.settings.platform.provisioning_timeout_s
             made = bring_up(self.patient, self.sized_request(), timeout_s=timeout_s, before_making=self.begin_anew)
@@ -98,10 +99,45 @@ class Rollout(Undertaking):
 
     def sized_request(self) -> DeploymentRequest:
         """Return the candidate as it is to be deployed: where live has grown by autoscale, as large as live."""
-        if not self.settings.autoscale.enabled or self.live is None:
-            return self.request
-        live = require(self.patient.observe()).deployments.get(self.live)
+        live = self.scaled_live()
         return replace(self.request, least_instances=live.instance_count) if live else self.request
+
+    def keep_live_large(self) -> None:
+        """Let autoscale take no instance from live until the release has ended; a failure is told, and no more."""
+        try:
+            if self.keep_size is not None and (live := self.scaled_live()):
+                self.journal.record(self.keep_size(live))
+        except Exception as error:  # noqa: BLE001 - whatever it was, the release is what counts
+            self.journal.record(f"warning: autoscale may take instances from {self.live} meanwhile: {error}")
+
+    def scaled_live(self) -> Deployment | None:
+        """Return live as it is where autoscale changes it; None where there is none, or autoscale is off."""
+        if not self.settings.autoscale.enabled or self.live is None:
+            return None
+        return require(self.patient.observe()).deployments.get(self.live)
+
+    def routing_and_advantage(self) -> str:
+        """Return what may not change while load is measured: the routing, and by how many instances one is ahead."""
+        endpoint = require(self.patient.observe())
+        return "; ".join(filter(None, (str(endpoint.routing), self.advantage_on(endpoint))))
+
+    def advantage_on(self, endpoint: Endpoint) -> str:
+        """Say by how many instances the candidate has more than live; empty where not, or autoscale is off."""
+        live, candidate = (endpoint.deployments.get(name or "") for name in (self.live, self.candidate))
+        if not self.settings.autoscale.enabled or live is None or candidate is None:
+            return ""
+        ours, theirs = candidate.instance_count, live.instance_count
+        return f"{candidate.name} has {ours} instances where {live.name} has {theirs}" if ours > theirs else ""
+
+    def refuse_advantage(self, endpoint: Endpoint) -> None:
+        """Raise Breach where the candidate has more instances than live, so that comparing would tell nothing."""
+        if unfair := self.advantage_on(endpoint):
+            raise Breach(
+                Outcome.INVALID,
+                f"The candidate would be measured at an advantage: {unfair}.",
+                "Set instance_count in deployment.yml to no more than minimum_instances of [autoscale], or wait until "
+                f"{self.live} has as many, then release again.",
+            )
 
     def begin_anew(self) -> None:
         """See that the endpoint is still held, and forget what was found of a candidate that is not there any more."""
@@ -119,6 +155,8 @@ class Rollout(Undertaking):
         results = smoke(self.client, self.release.model.golden, self.candidate)
         self.evidence.keep_smoke(self.release.image, results)
         refuse_if_wrong(results, self.candidate)
+        if self.live is not None:
+            refuse_other_form(self.client, self.release.model.golden, live=self.live, candidate=self.candidate)
         self.journal.enter(Phase.SMOKED, f"{self.candidate} answered {len(results)} golden requests right")
 
     def load(self) -> None:
@@ -129,8 +167,10 @@ class Rollout(Undertaking):
             f"the same requests to {self.live} and {self.candidate}" if self.live else f"requests to {self.candidate}"
         )
         self.journal.started(f"load: {beside}")
+        endpoint = require(self.patient.observe())
+        self.refuse_advantage(endpoint)
         plan = LoadPlan(
-            scoring_uri=require(self.patient.observe()).scoring_uri,
+            scoring_uri=endpoint.scoring_uri,
             live=self.live,
             candidate=self.candidate,
             payloads_path=self.release.model.golden_path,
@@ -143,7 +183,7 @@ class Rollout(Undertaking):
                 rows_path=self.evidence.rows_path,
                 on_progress=self.journal.watcher.measured,
                 policy=self.settings.gate,
-                observe=lambda: str(require(self.patient.observe()).routing),
+                observe=self.routing_and_advantage,
             )
         except LoadError as error:
             raise Breach(

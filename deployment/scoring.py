@@ -21,6 +21,8 @@ from deployment.outcomes import PlatformError
 DEPLOYMENT_HEADER = "azureml-model-deployment"
 # What the endpoint itself waits for a container (request_timeout_ms) and a margin for the way there and back.
 TIMEOUT_S = 10.0
+# The service's codes for a request that is not of its model's form (service/README.md).
+OTHER_FORM = frozenset({"missing_field", "unknown_field", "wrong_shape", "wrong_type"})
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,25 @@ class ScoringClient:
                 except PlatformError:
                     return False
         return True
+
+
+def refused_form(answer: Answer) -> str:
+    """Say how the request was not of the form that the model takes; empty where that is not what was answered."""
+    error = answer.body.get("error") if isinstance(answer.body, dict) else None
+    if answer.ok or not isinstance(error, dict) or error.get("code") not in OTHER_FORM:
+        return ""
+    return f"{error['code']} at {error.get('location')}"
+
+
+def asking_any_form(client: ScoringClient, bodies: Sequence[Any]) -> Ask:
+    """Return what asks for a score, and the root route of a container whose model takes other features."""
+    ask = asking(client, bodies)
+
+    def asked(deployment: str | None) -> Answer:
+        answer = ask(deployment)
+        return client.ping(deployment) if refused_form(answer) else answer
+
+    return asked
 
 
 def asking(client: ScoringClient, bodies: Sequence[Any]) -> Ask:

@@ -13,7 +13,7 @@ from deployment.phases import BEGUN, Phase
 from deployment.platform import Endpoint, Platform, Routing, require
 from deployment.record import Record, new_holder, read_record, utc_now
 from deployment.rollback import PROBES, NoSafeWayError, WayBack
-from deployment.scoring import Ask, ScoringClient, asking
+from deployment.scoring import Ask, ScoringClient, asking_any_form
 from deployment.settings import ReleaseSettings
 from deployment.signals import undisturbed
 from deployment.split import probe, wait_until_routed
@@ -203,7 +203,7 @@ class TakeBack:
     def question(self, client: ScoringClient | None) -> Ask | None:
         if client is None or self.golden is None:
             return client.ping if client else None
-        return asking(client, [request.body for request in self.golden.requests])
+        return asking_any_form(client, [request.body for request in self.golden.requests])
 
     def let_go(self, hold: Hold) -> None:
         try:

@@ -18,6 +18,7 @@ from deployment.platform import (
     IMAGE_TAG,
     MODEL_VERSION_TAG,
     RELEASE_ID_TAG,
+    Deployment,
     DeploymentRequest,
     Endpoint,
     Platform,
@@ -47,6 +48,7 @@ class Undertaking:
     drill: bool | None = None  # None: as the settings say
     measure: Callable[..., Measurement] = measure
     connect: Callable[..., ScoringClient] = ScoringClient
+    keep_size: Callable[[Deployment], str] | None = None  # asked where autoscale is on; returns what it did
     verdict: Verdict | None = None
     taken: Taken | None = None
     logs: tuple[ContainerLog, ...] = ()

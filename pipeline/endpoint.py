@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-from deployment.endpoint_name import SUFFIXES, name_in
+from deployment.endpoint_name import ENDPOINT_FILE, SUFFIXES, name_in
 from pipeline.errors import PipelineError
 
-ENDPOINT_FILE = Path("deployment/endpoint.yml")
 ENVIRONMENTS = tuple(SUFFIXES)
 NAME_LINE = re.compile(r"""^name:[ \t]*(["']?)([A-Za-z0-9-]+)\1[ \t]*(?:#.*)?$""", re.MULTILINE)
 

@@ -22,7 +22,7 @@ class Done:
     """How a step ended."""
 
     step: Step
-    result: str  # there already, made, replaced, made in part, refused
+    result: str  # there already, made, replaced, made in part, refused, left out
     warning: str = ""
 
 
@@ -31,12 +31,19 @@ def carry_out(
 ) -> Iterator[Done]:
     """Yield how each step ended; raises PlatformError at the first that failed and that the rest needs."""
     known: dict[str, str] = {}
+    refused: set[str] = set()
     for number, step in enumerate(plan.steps, start=1):
         if step.is_done:
             yield Done(step, "there already")
             continue
+        if step.needs in refused:
+            yield Done(step, "left out")
+            continue
         started(number, step)
-        yield act(step, run, known, pause_s)
+        done = act(step, run, known, pause_s)
+        if done.result == "refused":
+            refused.add(step.what)
+        yield done
 
 
 def act(step: Step, run: Run, known: dict[str, str], pause_s: float) -> Done:

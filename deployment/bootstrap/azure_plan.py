@@ -3,15 +3,15 @@
 import json
 from collections.abc import Iterator
 
-from deployment.bootstrap.facts import AzureFacts, Credential, Principal
+from deployment.azure_names import AUDIENCE
+from deployment.bootstrap.facts import AzureFacts, Credential, Principal, Repository
 from deployment.bootstrap.reading_azure import same
 from deployment.bootstrap.steps import CLIENT_ID, LOGIN_SERVER, PRINCIPAL_ID, Step, az
-from deployment.bootstrap.subjects import Subjects
+from deployment.bootstrap.subjects import Subjects, is_of_another
 from deployment.bootstrap.wishes import Wishes
 from deployment.outcomes import BadInputError
 
 ISSUER = "https://token.actions.githubusercontent.com"
-AUDIENCE = "api://AzureADTokenExchange"
 MOST_CREDENTIALS = 20
 WORKSPACE_TIMEOUT_S = 1200.0
 REGISTERING_TIMEOUT_S = 900.0
@@ -94,13 +94,19 @@ def identity_steps(facts: AzureFacts, wishes: Wishes) -> Iterator[Step]:
     )
 
 
-def credential_steps(facts: AzureFacts, wishes: Wishes, subjects: Subjects) -> Iterator[Step]:
+def credential_steps(facts: AzureFacts, wishes: Wishes, subjects: Subjects, repository: Repository) -> Iterator[Step]:
     """Yield a federated credential for each environment, one after the other: Azure takes no two at once."""
     principal = facts.principal
     made = 0
     for environment in wishes.environments:
         step = credential_step(facts, wishes, environment, subjects.of(environment))
         made += not step.is_done and not step.replaces
+        if not wishes.identity and is_of_another(repository, step.replaces):
+            raise BadInputError(
+                f"identity {principal.name}: it is trusted as {step.replaces}, another repository's, whose workflows "
+                f"could log in no more; give {repository.full_name} an identity of its own by --identity NAME, or say "
+                f"by --identity {principal.name} that it is to be replaced"
+            )
         yield step
     if len(principal.credentials) + made > MOST_CREDENTIALS:
         raise BadInputError(

@@ -163,6 +163,7 @@ class Facts:
 
     azure: AzureFacts
     github: GitHubFacts
+    autoscale: bool = False  # whether release.toml lets Azure Monitor scale what serves
 
 
 def environment_of(document: Mapping[str, Any], policies: tuple[BranchPolicy, ...] = ()) -> Environment:

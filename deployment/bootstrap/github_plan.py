@@ -1,6 +1,6 @@
 """The part of the plan that is GitHub's: environments with their rules, and the six variables."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from deployment.bootstrap.facts import AzureFacts, Environment, GitHubFacts, Reviewer
 from deployment.bootstrap.steps import CLIENT_ID, LOGIN_SERVER, Fallback, Step
@@ -12,6 +12,15 @@ PROTECTION = (
     *("-F", "deployment_branch_policy[protected_branches]=false"),
     *("-F", "deployment_branch_policy[custom_branch_policies]=true"),
 )
+# The six variables, and what each is of Azure; pipeline/variables.py says what each may look like.
+VARIABLES: Mapping[str, Callable[[AzureFacts], str]] = {
+    "AZURE_CLIENT_ID": lambda azure: azure.principal.client_id or CLIENT_ID,
+    "AZURE_TENANT_ID": lambda azure: azure.account.tenant_id,
+    "AZURE_SUBSCRIPTION_ID": lambda azure: azure.account.subscription_id,
+    "AZURE_RESOURCE_GROUP": lambda azure: azure.workspace.resource_group,
+    "AZUREML_WORKSPACE_NAME": lambda azure: azure.workspace.name,
+    "ACR_LOGIN_SERVER": lambda azure: azure.registry.login_server or LOGIN_SERVER,
+}
 # What GitHub says to a private repository whose plan has no reviewers; it has made the environment nonetheless.
 NO_SUCH_PLAN = "billing plan"
 
@@ -117,14 +126,7 @@ def variable_steps(facts: GitHubFacts, azure: AzureFacts) -> Iterator[Step]:
 
 
 def variables_of(azure: AzureFacts) -> dict[str, str]:
-    return {
-        "AZURE_CLIENT_ID": azure.principal.client_id or CLIENT_ID,
-        "AZURE_TENANT_ID": azure.account.tenant_id,
-        "AZURE_SUBSCRIPTION_ID": azure.account.subscription_id,
-        "AZURE_RESOURCE_GROUP": azure.workspace.resource_group,
-        "AZUREML_WORKSPACE_NAME": azure.workspace.name,
-        "ACR_LOGIN_SERVER": azure.registry.login_server or LOGIN_SERVER,
-    }
+    return {name: value_of(azure) for name, value_of in VARIABLES.items()}
 
 
 def notes_of(facts: GitHubFacts, wishes: Wishes) -> Iterator[str]:
@@ -132,8 +134,6 @@ def notes_of(facts: GitHubFacts, wishes: Wishes) -> Iterator[str]:
     repository = facts.repository
     if repository.default_branch != MAIN:
         yield f"the default branch is {repository.default_branch}, and the workflows are for {MAIN}: rename it"
-    if not repository.is_admin:
-        yield f"you are no admin of {repository.full_name}: GitHub will refuse the environments and the variables"
     production = facts.environments.get("production")
     if not wishes.reviewers and not (production and production.reviewers):
         yield "nobody is asked before traffic moves in production: name who is by --reviewer LOGIN"

@@ -20,8 +20,8 @@ def make_plan(facts: Facts, wishes: Wishes) -> Plan:
         *identity_steps(azure, wishes),
         # Before the identity is trusted: an environment that everybody may use would let everybody use it.
         *environment_steps(github, wishes),
-        *credential_steps(azure, wishes, subjects),
-        *role_steps(azure, region_role=wishes.region_role),
+        *credential_steps(azure, wishes, subjects, github.repository),
+        *role_steps(azure, region_role=wishes.region_role, autoscale=facts.autoscale),
         *variable_steps(github, azure),
     )
     account = azure.account

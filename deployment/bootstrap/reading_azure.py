@@ -1,6 +1,6 @@
 """What of Azure is there already, asked of `az`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from deployment.bootstrap.facts import (
@@ -195,11 +195,20 @@ def read_endpoints(
     if not workspace.exists or not workspace.registry_id or same(workspace.registry_id, registry.id):
         return ()
     url = f"{workspace.id}/onlineEndpoints?api-version={ENDPOINTS_VERSION}"
-    listed = {each["name"]: each for each in read.az("rest", "--method", "get", "--url", url)["value"]}
+    listed = {each["name"]: each for each in read_pages(read, url)}
     return tuple(
         EndpointFacts(name, name in listed, ((listed.get(name) or {}).get("identity") or {}).get("principalId") or "")
         for name in names
     )
+
+
+def read_pages(read: Reader, url: str, *query: str) -> Iterator[Any]:
+    """Yield all that a list of Azure Resource Manager holds, page by page."""
+    page = read.az("rest", "--method", "get", "--url", url, *query)
+    yield from page["value"]
+    while following := page.get("nextLink"):
+        page = read.az("rest", "--method", "get", "--url", following)
+        yield from page["value"]
 
 
 def read_assignments(read: Reader, account: Account, principal_ids: Sequence[str]) -> tuple[Assignment, ...]:
@@ -211,10 +220,9 @@ def read_assignments(read: Reader, account: Account, principal_ids: Sequence[str
     found: list[Assignment] = []
     for principal_id in filter(None, principal_ids):
         query = ("--url-parameters", f"api-version={ROLES_VERSION}", f"$filter=assignedTo('{principal_id}')")
-        answer = read.az("rest", "--method", "get", "--url", url, *query)
         found += [
             Assignment(principal_id, each["properties"]["roleDefinitionId"].rpartition("/")[2], scope)
-            for each in answer["value"]
+            for each in read_pages(read, url, *query)
             if (scope := each["properties"]["scope"])
         ]
     return tuple(found)

@@ -1,5 +1,6 @@
 """What of GitHub is there already, asked of `gh`."""
 
+import re
 from collections.abc import Sequence
 
 from deployment.bootstrap.facts import (
@@ -15,8 +16,11 @@ from deployment.bootstrap.wishes import Wishes
 
 
 def read_repository(read: Reader, wishes: Wishes) -> Repository:
-    """Return the repository that was named, or that of this checkout."""
-    name = wishes.repository or read.gh("repo", "view", "--json", "nameWithOwner")["nameWithOwner"]
+    """Return the repository that was named, or that of this checkout's `origin`.
+
+    Without being told which, `gh` would take a fork for the repository that it was forked from.
+    """
+    name = wishes.repository or read.gh("repo", "view", read_origin(read), "--json", "nameWithOwner")["nameWithOwner"]
     found = read.gh("api", f"repos/{name}")
     subject = read.gh_if("api", f"repos/{found['full_name']}/actions/oidc/customization/sub") or {}
     return Repository(
@@ -33,6 +37,11 @@ def read_repository(read: Reader, wishes: Wishes) -> Repository:
     )
 
 
+def read_origin(read: Reader) -> str:
+    """Return the URL of the remote `origin`, without a user or a token that it may have in it."""
+    return re.sub(r"(?<=://)[^/]*@", "", read.text(("git", "remote", "get-url", "origin")).strip())
+
+
 def read_github(read: Reader, wishes: Wishes, repository: Repository) -> GitHubFacts:
     """Read all that the plan depends on; nothing is changed."""
     variables = read.gh("variable", "list", "--repo", repository.full_name, "--json", "name,value")
@@ -45,11 +54,14 @@ def read_github(read: Reader, wishes: Wishes, repository: Repository) -> GitHubF
 
 
 def read_environments(read: Reader, repository: str, names: Sequence[str]) -> dict[str, Environment]:
-    """Return those of the environments that exist, with the branches that may use them."""
-    listed = (read.gh_if("api", f"repos/{repository}/environments?per_page=100") or {}).get("environments") or ()
+    """Return those of the environments that exist, with the branches that may use them.
+
+    Raises PlatformError where one may not be read: taken for a new one, it would lose its rules.
+    """
     found = {}
-    for document in listed:
-        if (name := document["name"]) in names:
+    for name in names:
+        document = read.gh_if("api", f"repos/{repository}/environments/{name}", absent="HTTP 404")
+        if document is not None:
             custom = (document.get("deployment_branch_policy") or {}).get("custom_branch_policies")
             found[name] = environment_of(document, read_policies(read, repository, name) if custom else ())
     return found

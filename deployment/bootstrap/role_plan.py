@@ -4,20 +4,20 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from deployment.autoscale import ARM_ROLE
+from deployment.azure_names import ACR_PULL, ACR_PUSH, READER
 from deployment.bootstrap.azure_plan import extension_step, subscription
 from deployment.bootstrap.facts import AzureFacts, EndpointFacts
 from deployment.bootstrap.reading_azure import region_role_name, same
 from deployment.bootstrap.steps import PRINCIPAL_ID, STEP_TIMEOUT_S, Step, az
+from deployment.endpoint_name import ENDPOINT_FILE
 
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 DATA_SCIENTIST = "f6c7c914-8db3-469d-8ca1-694a8f32e121"
-ACR_PUSH = "8311e382-0749-4cb8-b61a-304f252e45ec"
-ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
-READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+MONITORING_CONTRIBUTOR = "749f88d5-cbae-40b8-bcfc-e573ddc772fa"
 REGION_ACTIONS = ("Microsoft.MachineLearningServices/locations/*/read", "Microsoft.ContainerRegistry/registries/read")
 # A principal or a role that was made a moment ago is not known everywhere yet.
 NOT_AROUND_YET = ("PrincipalNotFound", "does not exist in the directory", "Role .* doesn't exist")
-ENDPOINT_FILE = "deployment/endpoint.yml"
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Role:
     why: str
 
 
-def role_steps(facts: AzureFacts, *, region_role: bool) -> Iterator[Step]:
+def role_steps(facts: AzureFacts, *, region_role: bool, autoscale: bool) -> Iterator[Step]:
     """Yield the roles of the workflows' identity, and of the endpoints where their platform gives them none."""
-    for role in roles_of(facts):
+    for role in roles_of(facts, autoscale=autoscale):
         yield role_step(facts, role, facts.principal.principal_id or PRINCIPAL_ID)
     if region_role:
         yield from region_steps(facts)
@@ -41,7 +41,7 @@ def role_steps(facts: AzureFacts, *, region_role: bool) -> Iterator[Step]:
         yield from endpoint_steps(facts, endpoint)
 
 
-def roles_of(facts: AzureFacts) -> Iterator[Role]:
+def roles_of(facts: AzureFacts, *, autoscale: bool) -> Iterator[Role]:
     workspace, registry, group = facts.workspace, facts.registry, facts.group
     why = "endpoints, deployments, traffic, keys, logs; it may not change the workspace itself"
     yield Role("AzureML Data Scientist", DATA_SCIENTIST, workspace.id, f"workspace {workspace.name}", why)
@@ -52,9 +52,14 @@ def roles_of(facts: AzureFacts) -> Iterator[Role]:
     if not is_within(registry.id, group.id):
         why = "the registry is in another resource group; preflight reads there who may pull"
         yield Role("Reader", READER, registry.id, f"registry {registry.name}", why)
+    if autoscale:
+        why = "release.toml has autoscale on: each release moves the autoscale setting along with the traffic"
+        yield Role(ARM_ROLE, MONITORING_CONTRIBUTOR, group.id, f"resource group {group.name}", why)
 
 
-def role_step(facts: AzureFacts, role: Role, principal_id: str, *, whom: str = "", lost_without: str = "") -> Step:
+def role_step(
+    facts: AzureFacts, role: Role, principal_id: str, *, whom: str = "", lost_without: str = "", needs: str = ""
+) -> Step:
     what = f"role {role.name} on {role.at}{whom}"
     if any(
         (each.principal_id, each.role) == (principal_id, role.guid) and is_within(role.scope, each.scope)
@@ -71,6 +76,7 @@ def role_step(facts: AzureFacts, role: Role, principal_id: str, *, whom: str = "
         role.why,
         repeated_on=NOT_AROUND_YET,
         lost_without=lost_without,
+        needs=needs,
     )
 
 
@@ -89,10 +95,11 @@ def region_steps(facts: AzureFacts) -> Iterator[Step]:
     )
     create = az("role", "definition", "create", "--role-definition", definition, *subscription(facts))
     why = f"a custom role of {len(REGION_ACTIONS)} reading actions, where Reader on the subscription would show it all"
-    yield Step("roles", f"custom role {name}", () if facts.region_role else create, why, lost_without=lost)
+    what = f"custom role {name}"
+    yield Step("roles", what, () if facts.region_role else create, why, lost_without=lost)
     why = "preflight reads the sizes and the quota of the region, which belong to the subscription"
     role = Role(name, facts.region_role, scope, "the subscription", why)
-    yield role_step(facts, role, facts.principal.principal_id or PRINCIPAL_ID, lost_without=lost)
+    yield role_step(facts, role, facts.principal.principal_id or PRINCIPAL_ID, lost_without=lost, needs=what)
 
 
 def endpoint_steps(facts: AzureFacts, endpoint: EndpointFacts) -> Iterator[Step]:
@@ -106,7 +113,7 @@ def endpoint_steps(facts: AzureFacts, endpoint: EndpointFacts) -> Iterator[Step]
         yield extension_step()
     where = ("--resource-group", facts.workspace.resource_group, "--workspace-name", facts.workspace.name)
     create = az(
-        *("ml", "online-endpoint", "create", "--name", endpoint.name, "--file", ENDPOINT_FILE),
+        *("ml", "online-endpoint", "create", "--name", endpoint.name, "--file", str(ENDPOINT_FILE)),
         *(*where, *subscription(facts)),
     )
     yield Step(

@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
+from deployment.azure_names import CLOUD, METADATA_ADDRESS, points_at_emulator
 from deployment.bootstrap.acting import PAUSE_S, Done, carry_out
 from deployment.bootstrap.facts import Facts
 from deployment.bootstrap.plan import make_plan
@@ -19,9 +19,9 @@ from deployment.bootstrap.wishes import Wishes
 from deployment.endpoint_name import name_in
 from deployment.manifests import EndpointFile, read_manifest
 from deployment.outcomes import BadInputError
+from deployment.releasing import Paths
+from deployment.settings import read_settings
 
-ENDPOINT_FILE = Path("deployment/endpoint.yml")
-OF_EMULATOR = ("ARM_CLOUD_METADATA_URL", "AZUREML_CURRENT_CLOUD")
 NEXT = "Connected. `make doctor` looks at all of it; then start build-image and promote from the Actions page."
 
 
@@ -68,16 +68,24 @@ def act(plan: Plan, run: Run, console: Console, pause_s: float) -> list[Done]:
 
 def read_facts(read: Reader, wishes: Wishes) -> Facts:
     repository = read_repository(read, wishes)
+    if not repository.is_admin:
+        raise BadInputError(
+            f"{repository.full_name}: whoever `gh` is logged in as is no admin there, so GitHub would refuse the "
+            "environments and the variables; name your own repository by --repository, or let an admin run this"
+        )
+    paths = Paths()
+    autoscale = read_settings(paths.settings_file).autoscale.enabled
     account = read_account(read, wishes.subscription)
-    name = read_manifest(EndpointFile, ENDPOINT_FILE).name
+    name = read_manifest(EndpointFile, paths.endpoint_file).name
     endpoints = [name_in(each, name) for each in ("production", *(("staging",) if wishes.staging else ()))]
     azure = read_azure(read, wishes, account, repository.full_name, endpoints)
-    return Facts(azure, read_github(read, wishes, repository))
+    return Facts(azure, read_github(read, wishes, repository), autoscale)
 
 
 def refuse_emulator(environ: Mapping[str, str]) -> None:
     """Raise BadInputError where the environment leads to an emulator: its names would go to the real Azure."""
-    if found := [name for name in OF_EMULATOR if environ.get(name)]:
+    if points_at_emulator(environ):
+        found = [name for name in (METADATA_ADDRESS, CLOUD) if environ.get(name)]
         raise BadInputError(
             f"bootstrap: {' and '.join(found)} lead to an emulator, which has nothing to connect; run this in a "
             "terminal in which nothing of it was exported"

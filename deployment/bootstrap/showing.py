@@ -10,7 +10,14 @@ from rich.text import Text
 from deployment.bootstrap.acting import Done
 from deployment.bootstrap.steps import Plan, Step
 
-STYLES = {"there already": "dim", "made": "green", "replaced": "green", "made in part": "yellow", "refused": "yellow"}
+STYLES = {
+    "there already": "dim",
+    "made": "green",
+    "replaced": "green",
+    "made in part": "yellow",
+    "refused": "yellow",
+    "left out": "yellow",
+}
 
 
 def show_plan(console: Console, plan: Plan) -> None:

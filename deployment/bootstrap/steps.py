@@ -22,6 +22,7 @@ class Step:
     repeated_on: tuple[str, ...] = ()  # what the command says while an earlier step has not got around yet
     otherwise: "Fallback | None" = None
     lost_without: str = ""  # what does not work where this is refused; empty: the rest needs it, so it ends there
+    needs: str = ""  # the step (its `what`) without which this one is not tried
     timeout_s: float = STEP_TIMEOUT_S
 
     @property

@@ -3,6 +3,7 @@
 https://docs.github.com/actions/reference/security/oidc#immutable-subject-claims
 """
 
+import re
 from dataclasses import dataclass
 
 from deployment.bootstrap.facts import Repository
@@ -10,6 +11,7 @@ from deployment.bootstrap.wishes import SubjectForm
 from deployment.outcomes import BadInputError
 
 IMMUTABLE_SINCE = "2026-07-15"
+OF_REPOSITORY = re.compile(r"repo:(?P<owner>[^/@:]+)(?:@\d+)?/(?P<name>[^@:]+)(?:@(?P<id>\d+))?:")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,16 @@ def immutable_prefix(repository: Repository) -> str:
 
 def name_prefix(repository: Repository) -> str:
     return f"repo:{repository.full_name}"
+
+
+def is_of_another(repository: Repository, subject: str) -> bool:
+    """Tell whether a subject, in either form, is that of another repository; of a renamed one only its id tells."""
+    found = OF_REPOSITORY.match(subject)
+    if found is None:
+        return False
+    if found["id"]:
+        return int(found["id"]) != repository.id
+    return f"{found['owner']}/{found['name']}".lower() != repository.full_name.lower()
 
 
 def subjects_of(repository: Repository, form: SubjectForm) -> Subjects:

@@ -13,6 +13,7 @@ from deployment.programs import MissingProgramError, ProgramError, run_program
 READING_TIMEOUT_S = 60.0
 INSTALL = {
     "az": "install the Azure CLI (https://learn.microsoft.com/cli/azure/install-azure-cli) and log in by `az login`",
+    "git": "install it: apt-get install git, or your system's own way",
     "gh": "install the GitHub CLI (https://cli.github.com) and log in by `gh auth login`",
 }
 ROLES_NEEDED = (
@@ -45,12 +46,19 @@ ADVICE: tuple[tuple[str, str], ...] = (
         "`az account list` shows what you may use; name one by --subscription",
     ),
     (r"billing plan|Upgrade to GitHub", "private repositories have this on paid plans alone: pay, or make it public"),
+    (r"rate limit", "GitHub answers no more for now: run this again in an hour"),
     (
         r"HTTP 403|Resource not accessible|Must have admin rights",
-        "that needs admin rights on the repository and a token with the scope repo: `gh auth refresh --scopes repo`",
+        (
+            "that needs admin rights on the repository and a token with the scope repo (`gh auth refresh --scopes "
+            "repo`), or a fine-grained one that may write Administration, Environments and Variables, and read Actions"
+        ),
     ),
     (r"HTTP 404|Could not resolve to a", "look at --repository, and whether `gh auth status` names who may see it"),
-    (r"no git remotes|not a git repository", "name the repository by --repository OWNER/REPO"),
+    (
+        r"No such remote|not a git repository",
+        "the repository is that of the remote `origin`: add one, or name the repository by --repository OWNER/REPO",
+    ),
 )
 ELSE = "mend that and run this again: what is done already is found and left as it is"
 
@@ -95,12 +103,16 @@ class Reader:
     def gh(self, *arguments: str) -> Any:
         return self.json(("gh", *arguments))
 
-    def json(self, command: Sequence[str]) -> Any:
-        """Return the answer of a command; raises PlatformError with what to do."""
+    def text(self, command: Sequence[str]) -> str:
+        """Return what a command prints; raises PlatformError with what to do."""
         try:
-            text = self.run(command, self.timeout_s)
+            return self.run(command, self.timeout_s)
         except ToolError as error:
             raise advised(error) from error
+
+    def json(self, command: Sequence[str]) -> Any:
+        """Return the answer of a command; raises PlatformError with what to do."""
+        text = self.text(command)
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
@@ -108,11 +120,11 @@ class Reader:
                 f"{shlex.join(command)}: its answer is no JSON ({error}); update {command[0]}"
             ) from error
 
-    def gh_if(self, *arguments: str) -> Any | None:
-        """Return the answer; None where GitHub has no such thing, or not for whoever asks."""
+    def gh_if(self, *arguments: str, absent: str = "HTTP (403|404)") -> Any | None:
+        """Return the answer; None where GitHub has no such thing, or not for whoever asks: what it says is `absent`."""
         try:
             return self.gh(*arguments)
         except PlatformError as error:
-            if re.search(r"HTTP (403|404)", str(error)):
+            if re.search(absent, str(error)):
                 return None
             raise

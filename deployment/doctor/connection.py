@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from deployment.azure_names import points_at_emulator
 from deployment.bootstrap.tools import Run, ToolError
 from deployment.checks import Facts
 from deployment.checks import Standing as Judged
 from deployment.cloud import Cloud
 from deployment.cloud_checks import check_instances, check_live, check_pull, check_quota
-from deployment.doctor.emulation import points_at_emulator
 from deployment.doctor.rows import Row, Standing, fail, ok, row_of, skipped, warn
 from deployment.manifests import DeploymentFile, read_endpoint, read_manifest
 from deployment.outcomes import PlatformError, ReleaseError

@@ -5,17 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 import httpx
 
+from deployment.azure_names import CLOUD, EMULATED_CLOUD, METADATA_ADDRESS, points_at_emulator
 from deployment.doctor.rows import Row, fail, ok, skipped
 
 GROUP = "emulator"
-CLOUD, ADDRESS, BUNDLE = "AZUREML_CURRENT_CLOUD", "ARM_CLOUD_METADATA_URL", "REQUESTS_CA_BUNDLE"
-EMULATED_CLOUD = "LocalAzureML"
+BUNDLE = "REQUESTS_CA_BUNDLE"
 TIMEOUT_S = 3.0
 ANEW = "run `make emulator` and export what it prints, or open a terminal in which nothing of it was exported"
-
-
-def points_at_emulator(environ: Mapping[str, str]) -> bool:
-    return bool(environ.get(ADDRESS)) or environ.get(CLOUD) == EMULATED_CLOUD
 
 
 def is_lost(rows: tuple[Row, ...]) -> bool:
@@ -28,12 +24,12 @@ def emulator_rows(environ: Mapping[str, str], ask: Callable[[str, str], str] | N
     if not points_at_emulator(environ):
         yield skipped(GROUP, "environment", "points at none", "make emulator starts one and prints what to export")
         return
-    address, cloud = environ.get(ADDRESS, ""), environ.get(CLOUD, "")
+    address, cloud = environ.get(METADATA_ADDRESS, ""), environ.get(CLOUD, "")
     if not address:
-        yield fail(GROUP, "environment", f"{CLOUD} is {cloud}, and {ADDRESS} is not set", ANEW)
+        yield fail(GROUP, "environment", f"{CLOUD} is {cloud}, and {METADATA_ADDRESS} is not set", ANEW)
         return
     if cloud != EMULATED_CLOUD:
-        told = f"{ADDRESS} is set, and {CLOUD} is {cloud!r}: the SDK would talk to the public Azure"
+        told = f"{METADATA_ADDRESS} is set, and {CLOUD} is {cloud!r}: the SDK would talk to the public Azure"
         yield fail(GROUP, "environment", told, f"export {CLOUD}={EMULATED_CLOUD}")
         return
     yield ok(GROUP, "environment", f"points at {address.partition('/metadata')[0]}")

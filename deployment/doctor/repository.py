@@ -4,35 +4,37 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from deployment.azure_names import points_at_emulator
 from deployment.bootstrap.azure_plan import is_ours
 from deployment.bootstrap.facts import Environment, GitHubFacts, Repository
+from deployment.bootstrap.github_plan import VARIABLES
 from deployment.bootstrap.reading_azure import credentials_of
 from deployment.bootstrap.reading_github import read_github, read_repository
 from deployment.bootstrap.subjects import Subjects, subjects_of
 from deployment.bootstrap.tools import Reader
 from deployment.bootstrap.wishes import SubjectForm, Wishes
+from deployment.doctor.connection import VARIABLES as WORKSPACE
+from deployment.doctor.connection import is_connected
 from deployment.doctor.rows import Row, fail, ok, skipped, warn
 from deployment.outcomes import BadInputError, PlatformError
 
 GROUP = "GitHub"
-NEEDED = (
-    *("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID"),
-    *("AZURE_RESOURCE_GROUP", "AZUREML_WORKSPACE_NAME", "ACR_LOGIN_SERVER"),
-)
+NEEDED = tuple(VARIABLES)
 ENVIRONMENTS = Wishes().environments
-REQUIRED = "required"
+REQUIRED, CREDENTIALS = "required", "federated credentials"
 CONNECT = "make bootstrap"
 NOT_SET_UP = (
+    (r"git: No such file", "git not found", "install it, or name the repository by GITHUB_REPOSITORY"),
     (r"No such file", "gh not found", "install the GitHub CLI (https://cli.github.com) and log in by `gh auth login`"),
     (r"gh auth login|HTTP 401", "gh is not logged in", "`gh auth login`, to see environments and variables"),
-    (r"no git remotes|none of the git remotes|not a git repository|known GitHub host", "no repository on GitHub", ""),
+    (r"No such remote|not a git repository", "no repository on GitHub", ""),
 )
 PUBLISH = "publish this checkout (`gh repo create`), or name one by GITHUB_REPOSITORY"
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """What was read of the repository, and how `az` was asked for the trust in it."""
+    """What was read of the repository, and the checks that main waits for."""
 
     facts: GitHubFacts
     required: tuple[str, ...]
@@ -75,7 +77,7 @@ def repository_rows(read: Reader, environ: Mapping[str, str]) -> Iterator[Row]:
         for name in ENVIRONMENTS:
             yield environment_row(facts, name)
         yield variables_row(facts)
-        yield from trust_rows(read, facts)
+        yield from trust_rows(read, environ, facts)
     yield required_row(checkout)
 
 
@@ -126,20 +128,31 @@ def variables_row(facts: GitHubFacts) -> Row:
     return ok(GROUP, "variables", f"all {len(NEEDED)} are set")
 
 
-def trust_rows(read: Reader, facts: GitHubFacts) -> Iterator[Row]:
-    """Yield the subject of the workflows' tokens, and whether Azure trusts it for each environment."""
+def trust_rows(read: Reader, environ: Mapping[str, str], facts: GitHubFacts) -> Iterator[Row]:
+    """Yield the subject of the workflows' tokens, and whether Azure trusts it for each environment.
+
+    Azure is asked only where the environment names a workspace of it.
+    """
     try:
         subjects = subjects_of(facts.repository, SubjectForm.AUTO)
     except BadInputError as error:
         yield warn(GROUP, "subject", str(error).partition("; ")[0], str(error).partition("; ")[2])
         return
     yield ok(GROUP, "subject", f"{subjects.of('NAME')} ({subjects.why})")
-    if client_id := facts.variables.get("AZURE_CLIENT_ID"):
+    client_id = facts.variables.get("AZURE_CLIENT_ID")
+    if not client_id:
+        return
+    if is_connected(environ) and not points_at_emulator(environ):
         yield trust_row(read, client_id, subjects, facts)
+    else:
+        fix = (
+            f"export {', '.join(WORKSPACE)} (`gh variable list` shows them), where nothing of an emulator was exported"
+        )
+        yield skipped(GROUP, CREDENTIALS, "not looked at: this environment names no workspace of Azure", fix)
 
 
 def trust_row(read: Reader, client_id: str, subjects: Subjects, facts: GitHubFacts) -> Row:
-    name, environments = "federated credentials", tuple(facts.environments)
+    name, environments = CREDENTIALS, tuple(facts.environments)
     subscription = facts.variables.get("AZURE_SUBSCRIPTION_ID", "")
     try:
         found = credentials_of(read_credentials(read, client_id, subscription))

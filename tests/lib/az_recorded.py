@@ -18,6 +18,14 @@ TENANT = "99999999-8888-7777-6666-555555555555"
 # What --output json and the like are to every command.
 GLOBAL = ("--output", "--query", "--subscription")
 QUIET = ("--only-show-errors",)
+ARM = "https://management.azure.com"
+BUILT_IN_ROLES = (
+    "f6c7c914-8db3-469d-8ca1-694a8f32e121",
+    "8311e382-0749-4cb8-b61a-304f252e45ec",
+    "7f951dda-4ed3-4680-a7ca-43fe172d538d",
+    "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+    "749f88d5-cbae-40b8-bcfc-e573ddc772fa",
+)
 WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
 
 
@@ -286,11 +294,20 @@ def ad_sp_create(state: State, given: Given) -> Any:
 def rest(state: State, given: Given) -> Any:
     assert given["--method"] == "get"
     if given["--url"].partition("?")[0].endswith("/onlineEndpoints"):
-        return {"value": state["endpoints"]}
+        return page_of(state["endpoints"], given["--url"])
     assert given["--url"] == f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments"
     (asked,) = [re.fullmatch(r"\$filter=assignedTo\('(.+)'\)", each) for each in given.lists["--url-parameters"][1:]]
     assert asked is not None
     return {"value": [each for each in state["assignments"] if each["properties"]["principalId"] == asked[1]]}
+
+
+def page_of(listed: Sequence[Any], url: str) -> Any:
+    """Return one entry, and where the next one is: a page of Azure Resource Manager is as short as it likes."""
+    asked = re.search(r"&\$skip=(\d+)$", url)
+    skipped = int(asked[1]) if asked else 0
+    first = url.removeprefix(ARM).partition("&$skip=")[0]
+    following = {"nextLink": f"{ARM}{first}&$skip={skipped + 1}"} if skipped + 1 < len(listed) else {}
+    return {"value": listed[skipped : skipped + 1], **following}
 
 
 def role_definition_list(state: State, given: Given) -> Any:
@@ -308,6 +325,8 @@ def role_assignment_create(state: State, given: Given) -> Any:
     assert given["--assignee-principal-type"] == "ServicePrincipal"
     by_name = {each["roleName"]: each["name"] for each in state["roles"]}
     role = by_name.get(given["--role"], given["--role"])
+    if role not in (*BUILT_IN_ROLES, *by_name.values()):
+        raise RefusedError(f"ERROR: Role '{role}' doesn't exist.")
     state["assignments"].append(an_assignment(given["--assignee-object-id"], role, given["--scope"]))
 
 

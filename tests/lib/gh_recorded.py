@@ -1,16 +1,19 @@
 """A `gh` with one repository behind it: what bootstrap and doctor ask of it and set by it, and not one call more.
 
+The repository is a fork: where `gh` is not told which one is meant, it takes the one that this was forked from.
+
 `gh api` reads its fields as the real one does (cli/cli, pkg/cmd/api/fields.go), and a PUT of an environment replaces
 all of its rules, as on GitHub.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from tests.lib.recorded import Call, Given, RefusedError, State, answered, run_as_program
 
-REPOSITORY = "octocat/hello-world"
+REPOSITORY, UPSTREAM = "octocat/hello-world", "upstream/template"
 IDS = {"octocat": 583231, "hubot": 480938}
 CALLS = (
     Call(("repo", "view"), ("--json",)),
@@ -36,6 +39,7 @@ def new_github(*, created_at: str = "2026-09-01T10:00:00Z", private: bool = Fals
             "default_branch": "main",
             "permissions": {"admin": True},
         },
+        "origin": "git@github.com:octocat/hello-world.git",
         "subject": None,
         "environments": {},
         "policies": {},
@@ -49,15 +53,27 @@ def answer(state: State, arguments: Sequence[str]) -> str:
     """Carry out one call, and return what gh prints."""
     if list(arguments[:1]) == ["api"]:
         return answered("gh", (Call(tuple(arguments), changes="--method" in arguments),), api, state, arguments)
+    if list(arguments[:2]) == ["repo", "view"] and not arguments[2].startswith("-"):
+        calls = (Call(("repo", "view", arguments[2]), ("--json",)),)
+        return answered("gh", calls, view, state, arguments)
     if list(arguments[:2]) == ["variable", "set"]:
         calls = (Call(("variable", "set", arguments[2]), ("--repo", "--body"), changes=True),)
         return answered("gh", calls, set_variable, state, arguments)
     return answered("gh", CALLS, tell, state, arguments)
 
 
+def view(state: State, given: Given) -> Any:
+    asked = re.fullmatch(
+        r"(?:git@github\.com:|(?:https|ssh)://github\.com/)([^/]+/[^/]+?)(?:\.git)?", given.call.words[2]
+    )
+    if asked is None or asked[1] != state["repository"]["full_name"]:
+        raise RefusedError("GraphQL: Could not resolve to a Repository with that name. (repository)")
+    return {"nameWithOwner": asked[1]}
+
+
 def tell(state: State, given: Given) -> Any:
     if given.call.words == ("repo", "view"):
-        return {"nameWithOwner": state["repository"]["full_name"]}
+        return {"nameWithOwner": UPSTREAM}
     return [{"name": name, "value": value} for name, value in state["variables"].items()]
 
 
@@ -90,8 +106,8 @@ def of_repository(state: State, method: str, parts: list[str], fields: Any) -> A
             answer = state.get("rules", [])
         case ("GET", "branches", "main", "protection", "required_status_checks"):
             answer = found(state["required_checks"])
-        case ("GET", "environments"):
-            answer = {"environments": list(state["environments"].values())}
+        case ("GET", "environments", name):
+            answer = found(state["environments"].get(name))
         case ("PUT", "environments", name):
             answer = put_environment(state, name, fields)
         case ("GET", "environments", name, "deployment-branch-policies"):

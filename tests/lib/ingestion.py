@@ -12,7 +12,7 @@ KEY = "01234567-89ab-cdef-0123-456789abcdef"
 
 
 class Ingestion(ThreadingHTTPServer):
-    """Keeps each item, and the bytes it came in; `release` is awaited before an answer."""
+    """Keeps each item, and the bytes it came in; `asked` tells of the first, `release` is awaited before an answer."""
 
     daemon_threads = True
 
@@ -20,6 +20,7 @@ class Ingestion(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.received = b""
         self.items: list[dict[str, Any]] = []
+        self.asked = threading.Event()
         self.release = threading.Event()
         self.release.set()
 
@@ -31,6 +32,12 @@ class Ingestion(ThreadingHTTPServer):
         """Return the data of items of a type: RequestData, MessageData, ExceptionData, MetricData."""
         return [item["data"]["baseData"] for item in self.items if item["data"]["baseType"] == base_type]
 
+    def request_of(self, request_id: str) -> dict[str, Any]:
+        """Return the item of a scored request, of which there has to be one."""
+        named = ((item["data"]["baseData"].get("properties", {}), item) for item in self.items)
+        (found,) = (item for properties, item in named if properties.get("request_id") == request_id)
+        return found
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: Ingestion
@@ -40,6 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("content-encoding") == "gzip":
             content = gzip.decompress(content)
         items = json.loads(content)
+        self.server.asked.set()
         self.server.release.wait()
         self.server.received += content
         self.server.items += items

@@ -1,4 +1,4 @@
-"""What the recorded `az` and `gh` share: a state that outlives each call, and no patience with what they do not know.
+"""What the recorded programs share: a state that outlives each call, and no patience with what they do not know.
 
 As programs, they keep the state in the file that $RECORDED names; tests that need no process call `answer` themselves.
 """
@@ -97,6 +97,8 @@ def answered(
     answer = carry_out(state, given)
     if given.call.changes:
         state.setdefault("changes", []).append([program, *arguments])
+    if isinstance(answer, str):
+        return answer
     return "" if answer is None else json.dumps(answer)
 
 

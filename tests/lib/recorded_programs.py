@@ -1,4 +1,4 @@
-"""An `az` and a `gh` that record what they are asked, as programs on PATH."""
+"""An `az`, a `gh` and a `git` that record what they are asked, as programs on PATH."""
 
 import json
 import os
@@ -11,10 +11,10 @@ from tests.lib.emulator import REPOSITORY
 
 
 def put_on_path(folder: Path) -> dict[str, str]:
-    """Write both into the folder, and return the variables that put them first and name the file of their state."""
+    """Write them into the folder, and return the variables that put them first and name the file of their state."""
     bin_dir, state = folder / "bin", folder / "state.json"
     bin_dir.mkdir()
-    for name in ("az", "gh"):
+    for name in ("az", "gh", "git"):
         program = f"{shlex.quote(sys.executable)} -S -m tests.lib.{name}_recorded"
         (bin_dir / name).write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(REPOSITORY))} exec {program} "$@"\n')
         (bin_dir / name).chmod(0o755)

@@ -96,10 +96,18 @@ class FakePlatform:
 class FakeScoring(ScoringClient):
     """A client that the platform's traffic answers: exactly in proportion, and wrongly where it is told to."""
 
-    def __init__(self, platform: FakePlatform, *, failing: tuple[str, ...] = (), wrong: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        platform: FakePlatform,
+        *,
+        failing: tuple[str, ...] = (),
+        wrong: tuple[str, ...] = (),
+        other_form: tuple[str, ...] = (),
+    ) -> None:
         self.platform = platform
         self.failing = failing
         self.wrong = wrong
+        self.other_form = other_form
         self.sent = 0
         self.pings = 0
         self.closed = False
@@ -112,8 +120,9 @@ class FakeScoring(ScoringClient):
         return self.score(None, deployment=deployment)
 
     def score(self, body: Any, *, deployment: str | None = None) -> Answer:
-        del body
         name = deployment or self.routed()
+        if name in self.other_form and body is not None:
+            return Answer(424, name, {"error": {"code": "wrong_shape", "message": "", "location": "data[0]"}}, "id")
         if name in self.failing:
             return Answer(424, name, {"error": "model_error"}, "id")
         return Answer(200, name, [2.0 if name in self.wrong else 1.0], "id")

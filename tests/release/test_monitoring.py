@@ -1,6 +1,5 @@
 """A Prometheus of this machine sees what the emulator's clients get, and how each instance behind it fares."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,8 +17,9 @@ from deployment.image import build_bundle
 from deployment.outcomes import BadInputError
 from deployment.prometheus import MONITORING, RATE, require_program, running_prometheus
 from deployment.scoring import ScoringClient
-from tests.lib.emulator import REPOSITORY, RunningEmulator, running_emulator, wait_until
+from tests.lib.emulator import RunningEmulator, running_emulator, wait_until
 from tests.lib.model_artefacts import rows, write_artefacts
+from tests.lib.monitoring_programs import put_on_path
 from tests.lib.site import ask_endpoint
 
 pytestmark = pytest.mark.release
@@ -27,14 +27,8 @@ pytestmark = pytest.mark.release
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Prometheus and promtool on PATH; CI gets Debian's, elsewhere the tests are skipped where there are none."""
     with pytest.MonkeyPatch.context() as patch:
-        if not all(shutil.which(each) for each in ("prometheus", "promtool")):
-            if not os.environ.get("CI"):
-                pytest.skip("no prometheus on PATH; `apt-get install --no-install-recommends prometheus` brings it")
-            folder = tmp_path_factory.mktemp("programs")
-            subprocess.run([REPOSITORY / "scripts" / "prometheus.sh", folder], check=True)
-            patch.setenv("PATH", str(folder), prepend=os.pathsep)
+        put_on_path(tmp_path_factory.mktemp("programs"), patch)
         yield
 
 

@@ -170,8 +170,9 @@ def test_a_release_that_is_told_to_stop_before_the_shift_lets_go_of_the_endpoint
 
 def test_each_phase_alone_takes_the_release_on_from_the_one_before(site: Site) -> None:
     image = site.image_of("2")
-    begun = site.phase("deploy", "2", "--image", image, "--release-id", "release-of-2")
+    begun = site.phase("deploy", "2", "--image", image, "--release-id", "release-of-2", "--profile", "careful")
     assert begun.exit_code == 0, begun.output
+    assert "autoscale: blue has no fewer than 1 instances" in (site.report_folder("2") / "journal.jsonl").read_text()
     for phase in ("smoke", "load", "gate"):
         gone = site.phase(phase, "2")
         assert gone.exit_code == 0, gone.output

@@ -10,7 +10,7 @@ from rich.console import Console
 from deployment.bootstrap.run import bootstrap
 from deployment.bootstrap.tools import Run, ToolError
 from deployment.bootstrap.wishes import Wishes
-from tests.lib import az_recorded, gh_recorded
+from tests.lib import az_recorded, gh_recorded, git_recorded
 from tests.lib.recorded import RefusedError, State
 
 
@@ -24,9 +24,13 @@ class Scene:
     around: Run | None = None  # what is called in place of `run`
 
     def run(self, command: Sequence[str], _timeout_s: float) -> str:
-        """Answer a command as the two programs do."""
+        """Answer a command as the three programs do."""
         program, *arguments = command
-        answer, state = {"az": (az_recorded.answer, self.azure), "gh": (gh_recorded.answer, self.github)}[program]
+        answer, state = {
+            "az": (az_recorded.answer, self.azure),
+            "gh": (gh_recorded.answer, self.github),
+            "git": (git_recorded.answer, self.github),
+        }[program]
         try:
             return answer(state, arguments)
         except RefusedError as error:

@@ -1,7 +1,5 @@
 """Autoscale follows the traffic: what is put, what is removed, and that it never changes how a release has ended."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,53 +8,18 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from deployment import cli_monitoring
-from deployment.autoscale import OWNER, OWNER_TAG, Plan, apply, follow, make_plan, setting_of
+from deployment.autoscale import OWNER, OWNER_TAG, Plan, apply, follow, keep_size, make_plan, setting_of
 from deployment.cli import app
-from deployment.outcomes import BadInputError, Outcome, PlatformError
+from deployment.outcomes import BadInputError
 from deployment.phases import Phase
 from deployment.platform import Endpoint
 from deployment.settings import AutoscaleSettings
-from tests.lib.release_fakes import FakePlatform, colour, make_record
+from tests.lib.release_fakes import colour, make_record
 from tests.lib.shipped import SETTINGS_FILE as SHIPPED
-from tests.unit.deployment.scene import SETTINGS, a_rollout, an_endpoint, with_record
+from tests.unit.deployment.autoscale_scene import ON, PREFIX, FakeScaling, ours
+from tests.unit.deployment.scene import with_record
 
 pytestmark = pytest.mark.unit
-
-ON = AutoscaleSettings(enabled=True)
-PREFIX = "/subscriptions/s/resourceGroups/r/providers/M/workspaces/w/onlineEndpoints/diabetes/deployments/"
-
-
-@dataclass
-class FakeScaling:
-    """Azure Monitor in memory; `broken` refuses every call."""
-
-    found: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    broken: bool = False
-    asked: list[str] = field(default_factory=list)
-
-    def location(self) -> str:
-        return "westeurope"
-
-    def deployment_id(self, deployment: str) -> str:
-        return PREFIX + deployment
-
-    def settings(self) -> Mapping[str, Mapping[str, Any]]:
-        self.asked.append("settings")
-        if self.broken:
-            raise PlatformError("autoscale settings: no permission (AuthorizationFailed)")
-        return dict(self.found)
-
-    def put(self, name: str, document: Mapping[str, Any]) -> None:
-        self.asked.append(f"put {name}")
-        self.found[name] = document
-
-    def remove(self, name: str) -> None:
-        self.asked.append(f"remove {name}")
-        del self.found[name]
-
-
-def ours(deployment: str) -> dict[str, Any]:
-    return setting_of(f"autoscale-diabetes-{deployment}", PREFIX + deployment, "westeurope", ON)
 
 
 def serving(name: str | None, record: Any = None) -> Endpoint:
@@ -88,6 +51,23 @@ def test_what_others_have_made_stays() -> None:
     elsewhere = setting_of("x", PREFIX.replace("diabetes", "diabetes-2") + "blue", "westeurope", ON)
     scaling = FakeScaling({"by hand": by_hand, "of another endpoint": elsewhere})
     assert make_plan("diabetes", serving("green"), ON, scaling).removed == ()
+
+
+SOMEBODY_ELSES = [
+    {**ours("green"), "tags": {"team": "operations"}},
+    setting_of("x", PREFIX.replace("/w/", "/another/") + "green", "westeurope", ON),
+]
+
+
+@pytest.mark.parametrize("found", SOMEBODY_ELSES, ids=["not our tag", "of another workspace"])
+def test_a_setting_of_that_name_that_others_have_made_is_named_and_left_as_it_is(found: dict[str, Any]) -> None:
+    scaling = FakeScaling({"Autoscale-diabetes-green": found})
+    with pytest.raises(BadInputError, match="the setting Autoscale-diabetes-green is there and was not made by this"):
+        make_plan("diabetes", serving("green"), ON, scaling)
+    with pytest.raises(BadInputError, match="the setting Autoscale-diabetes-green"):
+        keep_size("diabetes", colour("green"), ON, scaling)
+    assert "the setting Autoscale-diabetes-green" in follow_with(scaling)[1][0]
+    assert scaling.found == {"Autoscale-diabetes-green": found}
 
 
 @pytest.mark.parametrize(
@@ -214,15 +194,6 @@ def test_a_dry_run_says_what_the_command_would_do_and_does_nothing(
     assert ("would put autoscale setting autoscale-diabetes-green" in " ".join(done.output.split())) is is_dry
     assert ('"metricName": "CpuUtilizationPercentage"' in done.output) is is_dry
     assert set(scaling.found) == (set() if is_dry else {"autoscale-diabetes-green"})
-
-
-def test_the_candidate_is_made_as_large_as_autoscale_has_made_live(tmp_path: Path) -> None:
-    endpoint = an_endpoint()
-    grown = {**endpoint.deployments, "blue": replace(endpoint.deployments["blue"], instance_count=4)}
-    for settings, least in ((SETTINGS, 0), (SETTINGS.model_copy(update={"autoscale": ON}), 4)):
-        platform = FakePlatform(replace(endpoint, deployments=grown))
-        assert a_rollout(platform, tmp_path / str(least), settings=settings).promote().outcome is Outcome.PROMOTED
-        assert [request.least_instances for request in platform.deploys] == [least]
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """`bootstrap` against a recorded `az` and `gh`: what it asks for, what it makes, and what it leaves alone."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deployment.bootstrap.github_plan import VARIABLES
 from deployment.outcomes import BadInputError, PlatformError
+from pipeline.variables import NEEDED
 from tests.lib import az_recorded, gh_recorded
 from tests.lib.az_recorded import SUBSCRIPTION, TENANT, a_credential, a_group, a_registry, a_workspace, an_identity
 from tests.lib.shipped import SHIPPED
@@ -104,8 +108,48 @@ def test_a_first_run_sets_up_github_with_main_alone_and_the_reviewers_asked_for(
     asked = ["reviewers[][type]=User", "reviewers[][id]=583231", "reviewers[][type]=User", "reviewers[][id]=480938"]
     assert fields_of(put_of(scene, "production")) == [*policy, *asked]
     assert fields_of(put_of(scene, "staging")) == policy
-    assert "All done" not in scene.output
     assert "Connected." in scene.output
+
+
+def test_the_variables_are_those_that_the_workflows_need() -> None:
+    assert list(VARIABLES) == [each.name for each in NEEDED]
+
+
+def test_in_a_clone_of_a_fork_it_is_the_fork_that_is_connected(scene: Scene) -> None:
+    scene.bootstrap()
+    assert len(scene.github["variables"]) == 6
+    assert "octocat/hello-world" in scene.output
+
+
+@pytest.mark.parametrize(
+    ("origin", "asked"),
+    [
+        ("https://me:ghp_secret@github.com/octocat/hello-world.git", "https://github.com/octocat/hello-world.git"),
+        ("ssh://git@github.com/octocat/hello-world", "ssh://github.com/octocat/hello-world"),
+    ],
+    ids=["https", "ssh"],
+)
+def test_who_and_a_token_in_the_address_of_origin_go_to_no_other_process(scene: Scene, origin: str, asked: str) -> None:
+    scene.github["origin"] = origin
+    scene.bootstrap(dry_run=True)
+    assert ["gh", "repo", "view", asked, "--json", "nameWithOwner"] in scene.github["calls"]
+
+
+def test_a_checkout_without_origin_has_to_be_told_its_repository(scene: Scene) -> None:
+    scene.github["origin"] = ""
+    with pytest.raises(
+        PlatformError, match=r"No such remote 'origin'\n.*name the repository by --repository OWNER/REPO"
+    ):
+        scene.bootstrap()
+    scene.bootstrap(repository="octocat/hello-world")
+    assert len(scene.github["variables"]) == 6
+
+
+def test_who_is_no_admin_of_the_repository_is_refused_before_anything_is_made(scene: Scene) -> None:
+    scene.github["repository"]["permissions"]["admin"] = False
+    with pytest.raises(BadInputError, match="octocat/hello-world: whoever `gh` is logged in as is no admin there"):
+        scene.bootstrap()
+    assert scene.changes == []
 
 
 def test_an_environment_is_restricted_before_azure_trusts_it(scene: Scene) -> None:
@@ -227,6 +271,8 @@ def test_a_workspace_without_a_registry_gets_ours_for_its_own(scene: Scene) -> N
 def test_where_the_registry_is_not_the_workspaces_own_the_endpoints_are_made_and_may_pull(scene: Scene) -> None:
     with_workspace(scene, a_registry("own12", "models")["id"])
     scene.azure["registries"].append(a_registry("other12", "shared"))
+    # Not on the first page of the list.
+    scene.azure["endpoints"].append(az_recorded.an_endpoint("another", "principal-8"))
     scene.azure["endpoints"].append(az_recorded.an_endpoint("diabetes-staging", "principal-9"))
     scene.bootstrap(workspace="ml", registry="other12")
     (create,) = [each for each in scene.azure["changes"] if each[1] == "ml"]
@@ -286,6 +332,49 @@ def test_trust_in_another_subject_is_shown_and_replaced(scene: Scene) -> None:
     assert f"instead of: {old} of {ISSUER} for {AUDIENCE}" in scene.output
 
 
+def trusted(scene: Scene, subject: str) -> None:
+    scene.azure["groups"].append(a_group("rg-hello-world", "westeurope"))
+    scene.azure["identities"].append(an_identity("id-hello-world-github", "rg-hello-world"))
+    scene.azure["credentials"]["id-hello-world-github"] = [
+        a_credential("github-production", ISSUER, subject, AUDIENCE),
+    ]
+
+
+OTHERS = pytest.mark.parametrize(
+    "subject",
+    [
+        "repo:other/hello-world:environment:production",
+        "repo:other@1/hello-world@2:environment:production",
+        "repo:octocat@583231/hello-world@2:environment:production",
+    ],
+    ids=["name", "immutable", "made-anew"],
+)
+
+
+@OTHERS
+def test_an_identity_that_another_repository_uses_is_not_taken_from_it(scene: Scene, subject: str) -> None:
+    trusted(scene, subject)
+    with pytest.raises(BadInputError) as raised:
+        scene.bootstrap()
+    assert f"id-hello-world-github: it is trusted as {subject}" in str(raised.value)
+    assert "give octocat/hello-world an identity of its own by --identity NAME" in str(raised.value)
+    assert scene.changes == []
+
+
+@OTHERS
+def test_an_identity_that_was_named_is_replaced_whosever_it_was(scene: Scene, subject: str) -> None:
+    trusted(scene, subject)
+    scene.bootstrap(identity="id-hello-world-github")
+    assert subjects(scene)["github-production"] == f"{IMMUTABLE}:production"
+    assert f"instead of: {subject}" in scene.output
+
+
+def test_the_repositorys_own_trust_from_before_it_was_renamed_is_replaced(scene: Scene) -> None:
+    trusted(scene, "repo:octocat@583231/hello@1296269:environment:production")
+    scene.bootstrap()
+    assert subjects(scene)["github-production"] == f"{IMMUTABLE}:production"
+
+
 def test_more_credentials_than_azure_takes_are_refused_before_anything_is_made(scene: Scene) -> None:
     scene.azure["identities"].append(an_identity("many", "rg-hello-world"))
     scene.azure["credentials"]["many"] = [
@@ -311,6 +400,23 @@ def test_an_environments_other_rules_are_sent_again_as_a_put_would_drop_them(sce
         *("reviewers[][type]=User", "reviewers[][id]=480938", "reviewers[][type]=User", "reviewers[][id]=583231"),
     ]
     assert "instead of: every protected branch may use it" in scene.output
+
+
+@pytest.mark.parametrize(
+    ("says", "advice"),
+    [
+        ("gh: Resource not accessible by personal access token (HTTP 403)", "and read Actions"),
+        ("gh: API rate limit exceeded for user ID 583231. (HTTP 403)", "run this again in an hour"),
+    ],
+    ids=["token", "rate"],
+)
+def test_an_environment_that_may_not_be_read_is_not_taken_for_a_new_one(scene: Scene, says: str, advice: str) -> None:
+    there = {"wait_timer": 30, "reviewers": [{"type": "User", "id": 480938}]}
+    scene.github["environments"]["production"] = gh_recorded.an_environment("production", there)
+    scene.fail("gh api repos/octocat/hello-world/environments", says, times=99)
+    with pytest.raises(PlatformError, match=advice):
+        scene.bootstrap()
+    assert scene.changes == []
 
 
 def test_other_branches_that_may_use_an_environment_are_shown_and_taken_away(scene: Scene) -> None:
@@ -365,13 +471,49 @@ def test_a_role_is_assigned_again_while_the_principal_is_not_known_everywhere(sc
     assert "refused" not in scene.output
 
 
-def test_without_the_right_to_make_a_custom_role_the_rest_is_done_and_what_is_lost_is_told(scene: Scene) -> None:
-    scene.fail("az role definition create", "(AuthorizationFailed) roleDefinitions/write over scope")
-    scene.fail("az role assignment create --role Azure", "Role 'Azure ML region reader (11111111)' is none of yours.")
+def test_without_the_right_to_make_a_custom_role_the_rest_is_done_and_what_is_lost_is_told(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployment.bootstrap.acting.PATIENCE_S", 0.05)
+    scene.fail(
+        "az role definition create",
+        "ERROR: (AuthorizationFailed) The client 'me@example.org' with object id 'o' does not have authorization to "
+        "perform action 'Microsoft.Authorization/roleDefinitions/write' over scope '/subscriptions/s/providers/"
+        "Microsoft.Authorization/roleDefinitions/r' or the scope is invalid.",
+    )
     scene.bootstrap()
-    assert "preflight cannot look at the quota and the sizes of the region then" in scene.output
+    assert scene.output.count("preflight cannot look at the quota and the sizes of the region then") == 1
+    assert scene.output.count("│ left out") == 1
+    # That the role is not there would be said again and again, as of one that is not around yet.
+    assert not [each for each in scene.azure["calls"] if "Azure ML region reader (11111111)" in each[4:6]]
     assert len(scene.azure["assignments"]) == 3
     assert len(scene.github["variables"]) == 6
+
+
+def test_a_custom_role_that_was_just_made_is_assigned_once_it_is_around(scene: Scene) -> None:
+    says = "ERROR: Role 'Azure ML region reader (11111111)' doesn't exist."
+    scene.fail("az role assignment create --role Azure", says, times=3)
+    scene.bootstrap()
+    assert len(scene.azure["assignments"]) == 4
+
+
+def test_the_role_for_autoscale_is_given_where_release_toml_has_it_on(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(SHIPPED / "deployment", tmp_path / "deployment")
+    settings = tmp_path / "deployment" / "release.toml"
+    text = settings.read_text(encoding="utf-8")
+    assert text.count("enabled = false") == 1
+    settings.write_text(text.replace("enabled = false", "enabled = true"), encoding="utf-8")
+    scene.bootstrap()
+    assert "Monitoring Contributor" not in scene.output
+    scene.forget_changes()
+    monkeypatch.chdir(tmp_path)
+    scene.bootstrap()
+    (assign,) = scene.changes
+    assert assign[:6] == ["az", "role", "assignment", "create", "--role", "749f88d5-cbae-40b8-bcfc-e573ddc772fa"]
+    assert assign[assign.index("--scope") + 1] == PREFIX
+    assert "role Monitoring Contributor on resource group rg-hello-world" in scene.output
 
 
 def test_without_the_right_to_register_a_provider_the_rest_is_done(scene: Scene) -> None:

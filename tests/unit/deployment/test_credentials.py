@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from azure.identity import ClientAssertionCredential, DefaultAzureCredential
 
-from deployment.credentials import ADVICE, AUDIENCE, GitHubIdTokens, choose_credential, login_refusal
+from deployment.azure_names import AUDIENCE
+from deployment.credentials import ADVICE, GitHubIdTokens, choose_credential, login_refusal
 from deployment.outcomes import PlatformError, TransientError
 from tests.lib.oidc_issuer import OidcIssuer, running_issuer, subject_of
 

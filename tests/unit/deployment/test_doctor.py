@@ -70,7 +70,7 @@ def test_with_nothing_configured_what_is_not_set_up_is_skipped_and_azure_is_not_
     assert skipped == {
         "emulator environment": "points at none",
         "Azure settings": "not connected",
-        "GitHub gh": "gh not found",
+        "GitHub gh": "git not found",
     }
     assert rows["Azure settings"].fix == "make bootstrap, or make emulator to try without an account"
     assert all(row.fix for row in rows.values() if row.standing is not Standing.OK)

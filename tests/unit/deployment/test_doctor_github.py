@@ -1,6 +1,7 @@
 """What doctor says of the repository on GitHub, by a recorded `gh` and `az`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,16 @@ from deployment.doctor.repository import repository_rows
 from deployment.doctor.rows import Row, Standing
 from deployment.outcomes import PlatformError
 from tests.lib import gh_recorded
+from tests.lib.az_recorded import SUBSCRIPTION
+from tests.lib.programs import put_program
 from tests.unit.deployment.bootstrap_scene import Scene
 
 pytestmark = pytest.mark.unit
+CONNECTED = {
+    "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
+    "AZURE_RESOURCE_GROUP": "rg-hello-world",
+    "AZUREML_WORKSPACE_NAME": "mlw-hello-world",
+}
 EVERY_BRANCH: dict[str, Any] = {"deployment_branch_policy": None}
 
 
@@ -25,8 +33,8 @@ def connected() -> Scene:
     return scene
 
 
-def rows(scene: Scene) -> dict[str, Row]:
-    return {row.name: row for row in repository_rows(Reader(scene.run), {})}
+def rows(scene: Scene, environ: Mapping[str, str] = CONNECTED) -> dict[str, Row]:
+    return {row.name: row for row in repository_rows(Reader(scene.run), environ)}
 
 
 def not_ok(scene: Scene) -> dict[str, Standing]:
@@ -117,6 +125,36 @@ def test_without_az_the_trust_is_not_looked_at(connected: Scene) -> None:
     assert "az login" in row.fix
 
 
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {**CONNECTED, "AZUREML_WORKSPACE_NAME": ""},
+        {**CONNECTED, "AZUREML_CURRENT_CLOUD": "LocalAzureML"},
+        {**CONNECTED, "ARM_CLOUD_METADATA_URL": "https://127.0.0.1:1/metadata/endpoints"},
+    ],
+    ids=["nothing", "half", "emulator", "address"],
+)
+def test_where_the_environment_names_no_workspace_of_azure_az_is_not_asked(
+    connected: Scene, environ: dict[str, str]
+) -> None:
+    connected.azure["calls"] = []
+    row = rows(connected, environ)["federated credentials"]
+    assert (row.standing, "export AZURE_SUBSCRIPTION_ID" in row.fix) == (Standing.SKIPPED, True)
+    assert connected.azure["calls"] == []
+
+
+def test_an_environment_that_may_not_be_read_is_no_missing_one(connected: Scene) -> None:
+    says = "gh: Resource not accessible by personal access token (HTTP 403)"
+    connected.fail("gh api repos/octocat/hello-world/environments/production$", says)
+    (row,) = rows(connected).values()
+    assert (row.standing, "and read Actions" in row.fix) == (Standing.WARN, True)
+
+
+def test_in_a_clone_of_a_fork_it_is_the_fork_that_is_looked_at(connected: Scene) -> None:
+    assert rows(connected)["repository"].found == "octocat/hello-world, public, main"
+
+
 def test_a_subject_of_somebodys_own_making_is_a_warning(connected: Scene) -> None:
     connected.github["subject"] = {"use_default": False, "include_claim_keys": ["repo", "context"]}
     assert rows(connected)["subject"].standing is Standing.WARN
@@ -135,25 +173,34 @@ def test_another_default_branch_is_a_warning(connected: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("says", "standing", "found"),
+    ("at", "says", "standing", "found"),
     [
-        ("To get started with GitHub CLI, please run:  gh auth login", Standing.SKIPPED, "gh is not logged in"),
-        ("no git remotes found", Standing.SKIPPED, "no repository on GitHub"),
-        ("something unheard of", Standing.WARN, "something unheard of"),
+        (
+            "gh repo view",
+            "To get started with GitHub CLI, please run:  gh auth login",
+            Standing.SKIPPED,
+            "gh is not logged in",
+        ),
+        ("git remote", "error: No such remote 'origin'", Standing.SKIPPED, "no repository on GitHub"),
+        ("git remote", "fatal: not a git repository", Standing.SKIPPED, "no repository on GitHub"),
+        ("gh repo view", "something unheard of", Standing.WARN, "something unheard of"),
     ],
-    ids=["login", "remote", "else"],
+    ids=["login", "remote", "folder", "else"],
 )
-def test_where_gh_cannot_tell_there_is_one_row(says: str, standing: Standing, found: str) -> None:
+def test_where_gh_cannot_tell_there_is_one_row(at: str, says: str, standing: Standing, found: str) -> None:
     scene = Scene()
-    scene.fail("gh repo view", says)
+    scene.fail(at, says)
     (row,) = rows(scene).values()
     assert row.standing is standing
     assert found in row.found
     assert row.fix
 
 
-def test_without_gh_there_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
+def test_without_git_or_gh_there_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (row,) = repository_rows(Reader(run_tool), {})
+    assert (row.standing, row.found) == (Standing.SKIPPED, "git not found")
+    put_program(tmp_path, "git", prints="git@github.com:octocat/hello-world.git\n")
     (row,) = repository_rows(Reader(run_tool), {})
     assert (row.standing, row.found) == (Standing.SKIPPED, "gh not found")
 

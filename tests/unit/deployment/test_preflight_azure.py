@@ -190,6 +190,13 @@ def test_who_serves_has_to_be_healthy(bench: Bench) -> None:
     standing(check, Standing.FAIL, "blue serves diabetes and is 'Failed'", "'Succeeded'", "get-logs")
 
 
+@pytest.mark.parametrize("state", ["Scaling", "Updating"])
+def test_who_serves_and_is_being_scaled_is_warned_of(bench: Bench, state: str) -> None:
+    endpoint = an_endpoint({"blue": 100}, deployment("blue", state))
+    check = bench.all(FakeCloud(endpoint=endpoint))["live deployment"]
+    standing(check, Standing.WARN, f"blue serves diabetes and is '{state}'", "wait until it is 'Succeeded'")
+
+
 def test_traffic_that_is_split_already_fails(bench: Bench) -> None:
     endpoint = an_endpoint({"blue": 90, "green": 10}, deployment("blue"), deployment("green"))
     check = bench.all(FakeCloud(endpoint=endpoint))["live deployment"]

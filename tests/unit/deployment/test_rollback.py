@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from deployment.outcomes import BadInputError, Outcome
+from deployment import rollback
+from deployment.outcomes import BadInputError, Outcome, PlatformError
 from deployment.phases import Phase
 from deployment.platform import Routing
 from tests.lib.release_fakes import colour
@@ -94,7 +95,7 @@ def test_a_target_that_has_more_instances_keeps_them(arrange: Arrange) -> None:
     assert scene.platform.there().deployments["blue"].instance_count == 5
 
 
-@pytest.mark.parametrize("state", ["Failed", "Creating", "Canceled"])
+@pytest.mark.parametrize("state", ["Failed", "Creating", "Canceled", "Deleting"])
 def test_nothing_is_written_towards_a_deployment_that_is_not_ready(state: str, arrange: Arrange) -> None:
     scene = arrange(promoted(), GREEN_LIVE, blue=colour("blue", state))
     left = scene.platform.there()
@@ -103,3 +104,39 @@ def test_nothing_is_written_towards_a_deployment_that_is_not_ready(state: str, a
     assert f"blue is {state} where Succeeded is needed" in taken.sentence
     assert taken.routing == Routing(GREEN_LIVE)
     assert scene.platform.there() is left
+
+
+@pytest.mark.parametrize("state", ["Scaling", "Updating"])
+def test_a_deployment_that_is_being_scaled_gets_the_traffic_where_it_answers(state: str, arrange: Arrange) -> None:
+    scene = arrange(under_way(), SPLIT, blue=colour("blue", state))
+    assert scene.take_back().roll_back("blue").outcome is Outcome.ROLLED_BACK
+    assert scene.platform.there().traffic == BLUE_LIVE
+    assert not record_on(scene.platform).in_flight
+
+
+@pytest.mark.parametrize("state", ["Scaling", "Updating"])
+def test_one_that_is_being_scaled_and_does_not_answer_gets_nothing(
+    state: str, arrange: Arrange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollback, "HEALTHY_WITHIN_S", 0.0)
+    scene = arrange(under_way(), SPLIT, blue=colour("blue", state))
+    scene.client.failing = ("blue",)
+    taken = scene.take_back().roll_back("blue")
+    assert taken.outcome is Outcome.FROZEN
+    assert "blue answers status 424 where 200 is needed" in taken.sentence
+    assert scene.platform.writes == []
+
+
+@pytest.mark.parametrize("state", ["Scaling", "Updating"])
+def test_one_that_is_being_scaled_and_cannot_be_asked_gets_nothing(
+    state: str, arrange: Arrange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = arrange(under_way(), SPLIT, blue=colour("blue", state))
+
+    def refuse() -> str:
+        raise PlatformError("endpoint: 403 (Forbidden)")
+
+    monkeypatch.setattr(scene.platform, "endpoint_key", refuse)
+    taken = scene.take_back().roll_back("blue")
+    assert taken.outcome is Outcome.FROZEN
+    assert f"blue is {state} where Succeeded is needed" in taken.sentence

@@ -117,6 +117,10 @@ def answering_wrongly(there: FakePlatform) -> FakeScoring:
     return FakeScoring(there, wrong=("green",))
 
 
+def taking_other_features(there: FakePlatform) -> FakeScoring:
+    return FakeScoring(there, other_form=("blue",))
+
+
 class BreaksUnderTraffic(FakeScoring):
     """A client of a candidate that answers right until it has traffic."""
 
@@ -128,6 +132,12 @@ class BreaksUnderTraffic(FakeScoring):
 REFUSALS: dict[str, tuple[Callable[[FakePlatform], None] | None, dict[str, Any], Outcome, str]] = {
     "deploy": (failing_deploy, {}, Outcome.NOT_PROVISIONED, "green did not become ready"),
     "smoke": (None, {"client": answering_wrongly}, Outcome.REFUSED_BY_SMOKE, "answered 1 of 1 golden requests wrongly"),
+    "smoke of live": (
+        None,
+        {"client": taking_other_features},
+        Outcome.INVALID,
+        "blue takes other features than green: it refuses golden-00, which green answers (wrong_shape at data[0])",
+    ),
     "load": (None, {"measure": broken_off}, Outcome.INVALID, "The load test broke off: load: Locust ended"),
     "gate slow": (None, {"measure": Measured(Answers(median_ms=80))}, Outcome.REFUSED_BY_GATE, "green is too slow"),
     "gate failing": (

@@ -100,6 +100,13 @@ def test_a_way_back_that_the_answers_do_not_show_is_not_called_one(arrange: Arra
     assert record_on(scene.platform).in_flight
 
 
+def test_golden_requests_of_a_model_with_other_features_do_not_stand_in_the_way_back(arrange: Arrange) -> None:
+    scene = arrange(under_way(), SPLIT, other_form=("blue",))
+    assert scene.take_back().roll_back("blue").outcome is Outcome.ROLLED_BACK
+    assert scene.platform.there().traffic == BLUE_LIVE
+    assert scene.client.pings == 41
+
+
 def test_without_golden_requests_the_root_route_is_asked(arrange: Arrange) -> None:
     scene = arrange(under_way(), SPLIT)
     assert scene.take_back(golden=False).abort().outcome is Outcome.ROLLED_BACK
