@@ -81,3 +81,21 @@ def test_a_model_of_data_frames_is_released_over_another_one_and_labels_and_gaps
     assert answered["predictions"] == list(golden.predictions)
     assert answered["classes"] == ["leaves", "stays"]
     assert [sum(row) for row in answered["probabilities"]] == pytest.approx([1.0] * len(golden.predictions))
+
+
+def test_a_model_of_other_features_never_has_traffic_and_does_not_stand_in_the_way_back(site: Site) -> None:
+    with (site.folder / "release.toml").open("a", encoding="utf-8") as settings:
+        settings.write(BRIEF)
+    write_example(site.models / "1", "plain_object", "1")
+    write_example(site.models / "2", "classifier", "2")
+    first = finish(site.start(site.promotion("1", profile="brief")))
+    assert first.exit_code == Outcome.PROMOTED.exit_code, first.output
+    second = site.promote("2")
+    assert second.exit_code == Outcome.INVALID.exit_code, second.output
+    assert (
+        "blue takes other features than green: it refuses golden-00, which green answers (wrong_shape" in second.output
+    )
+    assert site.traffic() == {"blue": 100}
+    back = site.command("rollback", "--to", "blue", "--model-dir", str(site.models / "2"), *site.settings("quick"))
+    assert back.exit_code == 0, back.output
+    assert site.traffic() == {"blue": 100}
