@@ -6,11 +6,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from deployment.image import ImageError, build_bundle, build_image, choose_base_image, choose_source, engine_answers
+from deployment.manifests import read_image_name
 from deployment.outcomes import BadInputError
-from deployment.releasing import git_sha
+from deployment.releasing import Paths, git_sha
 
-IMAGE_NAME = "diabetes-byoc"
 BUNDLES_DIR = Path(".emulator/bundles")
+DEPLOYMENT_FILE = Paths.deployment_file
 MAKE_BASE_IMAGE = Path(__file__).resolve().parent.parent / "scripts" / "base-image.sh"
 
 
@@ -31,14 +32,25 @@ class Runtime(StrEnum):
         return self
 
 
-def build(model_dir: Path, runtime: Runtime, bundles_dir: Path, on_line: Callable[[str], None]) -> str:
-    """Return the reference, `name@sha256:...`, of an image (or a bundle) with this model; raises ImageError."""
+def build(
+    model_dir: Path,
+    runtime: Runtime,
+    bundles_dir: Path,
+    on_line: Callable[[str], None],
+    *,
+    deployment_file: Path = DEPLOYMENT_FILE,
+) -> str:
+    """Return the reference, `name@sha256:...`, of an image (or a bundle) with this model; raises ImageError.
+
+    The deployment file names it; raises BadInputError where no registry would take that name.
+    """
+    name = read_image_name(deployment_file)
     if runtime is Runtime.PROCESSES:
-        return build_bundle(model_dir=model_dir, bundles_dir=bundles_dir, name=IMAGE_NAME)
+        return build_bundle(model_dir=model_dir, bundles_dir=bundles_dir, name=name)
     try:
         return build_image(
             model_dir=model_dir,
-            name=IMAGE_NAME,
+            name=name,
             base_image=choose_base_image(),
             revision=git_sha(),
             source=choose_source(),
@@ -48,7 +60,7 @@ def build(model_dir: Path, runtime: Runtime, bundles_dir: Path, on_line: Callabl
         if choose_base_image() is not None:
             raise
         make_base_image(on_line, error)
-    return build(model_dir, runtime, bundles_dir, on_line)
+    return build(model_dir, runtime, bundles_dir, on_line, deployment_file=deployment_file)
 
 
 def make_base_image(on_line: Callable[[str], None], reason: ImageError) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from deployment import github
 from deployment.attestation import verify as verify_attestation
 from deployment.booting import boot as boot_image
-from deployment.building import BUNDLES_DIR, Runtime
+from deployment.building import BUNDLES_DIR, DEPLOYMENT_FILE, Runtime
 from deployment.building import build as build_image_or_bundle
 from deployment.checks import Standing
 from deployment.cli_options import ModelDir, connect_patiently, require_digest, settings_of, with_paths
@@ -43,13 +43,18 @@ def build(
     runtime: RuntimeOption = Runtime.AUTO,
     bundles: BundlesDir = BUNDLES_DIR,
     tar: Annotated[Path | None, typer.Option(help="Also save the image to this file.")] = None,
+    deployment_file: Annotated[
+        Path, typer.Option(help="Azure ML deployment YAML; environment.name is what the image is called.")
+    ] = DEPLOYMENT_FILE,
 ) -> None:
     """Put a model into an image (or a bundle, for processes) and print its reference, name@sha256:..."""
     read_artefacts(model_dir)
     chosen = runtime.chosen()
     if tar is not None and chosen is not Runtime.CONTAINERS:
         raise BadInputError(f"--tar {tar}: a bundle is no image; --runtime containers makes one")
-    image = build_image_or_bundle(model_dir, chosen, bundles, lambda line: typer.echo(line, err=True))
+    image = build_image_or_bundle(
+        model_dir, chosen, bundles, lambda line: typer.echo(line, err=True), deployment_file=deployment_file
+    )
     if tar is not None:
         save_image(image, tar)
     github.set_output("image", image)
@@ -142,7 +147,7 @@ def fetch(
     if (image is None) is (deployment is None):
         raise BadInputError("fetch: name either --image or --deployment (each may be empty)")
     if image is not None:
-        reference = reference_of(image, require_host(registry) if registry else "")
+        reference = reference_of(image, require_host(registry) if registry else "", paths.deployment_file)
     else:
         reference = image_running(connect_patiently(paths, settings_of(paths)).observe(), deployment or "")
     tell_fetched(fetch_model(reference, output), output)

@@ -33,8 +33,9 @@ def autoscale(
     settings = settings_of(paths)
     console = make_console()
     plan, scaling = look(connect(paths, settings.platform), settings.autoscale)
+    would = "would " if plan.document is not None or plan.removed else "would do nothing: "
     for line in plan.lines(settings.autoscale):
-        console.print(f"would {line}" if dry_run else line, markup=False)
+        console.print(f"{would}{line}" if dry_run else line, markup=False)
     if dry_run and plan.document is not None:
         console.print(json.dumps(plan.document, indent=1), markup=False, highlight=False)
     if not dry_run:

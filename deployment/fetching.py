@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployment.building import IMAGE_NAME
 from deployment.engine import docker, find_image, pull_image, revision_of
 from deployment.golden import ModelArtefacts, read_artefacts
 from deployment.image import ImageError
+from deployment.manifests import read_image_name
 from deployment.outcomes import BadInputError
 from deployment.platform import IMAGE_TAG, Endpoint
 from deployment.registry import read_reference
@@ -26,22 +26,23 @@ class Fetched:
     revision: str
 
 
-def reference_of(text: str, registry: str) -> str:
+def reference_of(text: str, registry: str, deployment_file: Path) -> str:
     """Return what to pull: the latest of main for nothing, a digest in the registry, or a reference as it is.
 
+    The deployment file names the image where the reference does not.
     Raises BadInputError for anything else, and where there is no registry to complete it with.
     """
     if text and (read := read_reference(text)) is not None and read.host:
         return text
     wanted = f":{LATEST}" if not text else f"@{text}"
-    if text and read_reference(f"{IMAGE_NAME}{wanted}") is None:
+    if text and read_reference(f"image{wanted}") is None:
         raise BadInputError(
             f"--image {text!r}: it is neither sha256:<64 hex digits> nor HOST/name@sha256:<64 hex digits>; leave it "
             f"empty for the latest of {LATEST}"
         )
     if not registry:
         raise BadInputError(f"--image {text!r}: no registry to look in; name one by --registry or ACR_LOGIN_SERVER")
-    return f"{registry}/{IMAGE_NAME}{wanted}"
+    return f"{registry}/{read_image_name(deployment_file)}{wanted}"
 
 
 def image_running(endpoint: Endpoint | None, deployment: str) -> str:

@@ -1,14 +1,18 @@
 """endpoint.yml and deployment.yml, as far as a release depends on what they say; the SDK reads all of them."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import yaml  # type: ignore[import-untyped]  # it ships no type information
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from deployment.endpoint_name import endpoint_name
 from deployment.outcomes import BadInputError
+
+# A part of a repository's path, as registries take it.
+IMAGE_NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
 
 
 class Manifest(BaseModel):
@@ -52,6 +56,27 @@ class DeploymentFile(Manifest):
     readiness_probe: ProbeSettings = ProbeSettings()
 
 
+class NamedEnvironment(Manifest):
+    """The environment of deployment.yml, after which the image is called."""
+
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def require_image_name(cls, name: str) -> str:
+        if not IMAGE_NAME.fullmatch(name):
+            raise ValueError(
+                "the image is called so: take lower case letters and digits, with dots, dashes or underscores between"
+            )
+        return name
+
+
+class NamingFile(Manifest):
+    """deployment.yml, as far as it names the image."""
+
+    environment: NamedEnvironment
+
+
 ManifestT = TypeVar("ManifestT", bound=Manifest)
 
 
@@ -73,3 +98,8 @@ def read_endpoint(path: Path, environ: Mapping[str, str]) -> EndpointFile:
     """Read endpoint.yml, with the name that the endpoint has here."""
     found = read_manifest(EndpointFile, path)
     return found.model_copy(update={"name": endpoint_name(found.name, environ)})
+
+
+def read_image_name(path: Path) -> str:
+    """Return what the image is called, here and in a registry; raises BadInputError for what no registry takes."""
+    return read_manifest(NamingFile, path).environment.name

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-import pandas as pd  # type: ignore[import-untyped]  # it ships no type information
+import pandas as pd
 
 from fuzz.checks import Answer, Predict, violation
 from fuzz.fields import Field, metadata_features

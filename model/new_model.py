@@ -44,7 +44,7 @@ def new_model(name: str, kind: Kind, *, force: bool = False, root: Path = ROOT) 
     if unsaved:
         raise ModelError(
             f"{', '.join(unsaved)}: git does not have all of what is there, and it would be lost; commit it or move it "
-            "away, or give --force to write over it"
+            "away, or give --force to write over it (make new-model ... ARGS=--force)"
         )
     for path, text in files.items():
         (root / path).write_text(text, encoding="utf-8")

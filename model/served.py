@@ -23,7 +23,7 @@ def rows_served(body: dict[str, Any], features: Sequence[Feature]) -> Rows:
     """
     if "columns" not in body:
         return np.array(body["data"], dtype=np.float64)
-    import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - models of arrays are trained without it
+    import pandas as pd  # noqa: PLC0415 - models of arrays are trained without it
 
     columns = dict(zip(body["columns"], zip(*body["data"], strict=True), strict=True))
     return pd.DataFrame({feature.name: column_served(feature, columns[feature.name]) for feature in features})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    import pandas as pd  # type: ignore[import-untyped]  # it ships no type information
+    import pandas as pd
     from numpy.typing import NDArray
 
 # Rows x features, as the model's predict() takes them: an array of numbers, or a data frame with the columns' names.

@@ -14,7 +14,7 @@ from service.model_artefacts import LoadedModel, ModelMetadata
 from service.predictions import FLOAT64, Predictions, normalise, prediction_failed
 
 if TYPE_CHECKING:
-    import pandas as pd  # type: ignore[import-untyped]  # it ships no type information
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 # Rows x features, as the metadata's `input` says.

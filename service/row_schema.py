@@ -13,7 +13,7 @@ from service.json_document import name_of
 from service.model_artefacts import Feature, ModelMetadata
 
 if TYPE_CHECKING:
-    import pandas as pd  # type: ignore[import-untyped]  # it ships no type information
+    import pandas as pd
 
     from service.model_predictor import Rows
 

@@ -209,7 +209,7 @@ deploy() {
   version=$(write_request)
   observe
   if [[ -z $IMAGE ]]; then
-    export MODEL_DIR ACR_LOGIN_SERVER RUNTIME
+    export DEPLOYMENT_FILE MODEL_DIR ACR_LOGIN_SERVER RUNTIME
     IMAGE=$(deployment/sdk/build_byoc_image.sh ${push:+"$push"} | tail -n 1)
     observe # a release may have begun while the image was built
   fi

@@ -6,7 +6,8 @@ set -euo pipefail
 # Edit these, or set them in the environment. Paths are those from the repository's root.
 MODEL_DIR=${MODEL_DIR:-artifacts/model}       # a trained model's folder; `make model` writes this one
 ACR_LOGIN_SERVER=${ACR_LOGIN_SERVER:-}        # your registry, as myregistry.azurecr.io; --push needs it
-IMAGE_NAME=${IMAGE_NAME:-diabetes-byoc}       # what the image is called there
+DEPLOYMENT_FILE=${DEPLOYMENT_FILE:-deployment/deployment.yml} # its environment.name is what the image is called
+IMAGE_NAME=${IMAGE_NAME:-}                    # and there; empty: the same
 IMAGE_TAG=${IMAGE_TAG:-}                      # and its tag; empty: the commit
 RUNTIME=${RUNTIME:-containers}                # processes: a bundle, for an emulator that runs no containers
 BUNDLES_DIR=${BUNDLES_DIR:-.emulator/bundles} # where bundles are
@@ -23,7 +24,8 @@ Builds the image of the service with a model in it. Its last line is the referen
 Variables, at the top of the script or in the environment:
   MODEL_DIR         a trained model's folder (artifacts/model)
   ACR_LOGIN_SERVER  the registry, as myregistry.azurecr.io
-  IMAGE_NAME        what the image is called there (diabetes-byoc)
+  DEPLOYMENT_FILE   its environment.name is what the image is called (deployment/deployment.yml)
+  IMAGE_NAME        what it is called there, if not the same
   IMAGE_TAG         its tag there (the commit)
   RUNTIME           containers, or processes: a bundle for an emulator that runs no containers (containers)
   BUNDLES_DIR       where bundles are (.emulator/bundles)
@@ -59,17 +61,18 @@ case $RUNTIME in
 esac
 if $push; then
   [[ -n $ACR_LOGIN_SERVER ]] || fail "ACR_LOGIN_SERVER: not set; name the registry to push to, as myregistry.azurecr.io"
-  command -v az >/dev/null || fail "az: not found; install the Azure CLI, and log in by 'az login'"
+  command -v az >/dev/null || fail "az: not found; install the Azure CLI, and log in by 'az login' (on the emulator: no --push, and ACR_LOGIN_SERVER unset)"
 fi
 
-built=$(.venv/bin/python -m deployment build --model-dir "$MODEL_DIR" --runtime "$RUNTIME" --bundles "$BUNDLES_DIR")
+built=$(.venv/bin/python -m deployment build --model-dir "$MODEL_DIR" --runtime "$RUNTIME" --bundles "$BUNDLES_DIR" \
+  --deployment-file "$DEPLOYMENT_FILE")
 if [[ $RUNTIME == processes || -z $ACR_LOGIN_SERVER ]]; then
   echo "$built"
   exit 0
 fi
 
 # The image's own digest is its id here; the registry gives what is pushed there another one.
-name=$ACR_LOGIN_SERVER/$IMAGE_NAME
+name=$ACR_LOGIN_SERVER/${IMAGE_NAME:-${built%@*}}
 tag=${IMAGE_TAG:-$(git rev-parse --short=12 HEAD)}
 docker tag "${built#*@}" "$name:$tag"
 if ! $push; then

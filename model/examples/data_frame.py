@@ -1,7 +1,7 @@
 """A data frame with text, categories, truth values and gaps, made up from a seed: which customers leave."""
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]  # it ships no type information
+import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer

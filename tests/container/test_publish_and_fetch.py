@@ -96,12 +96,13 @@ def test_it_is_pushed_once(registry: Registry, image: str, monkeypatch: pytest.M
 
 
 def test_the_latest_of_main_is_fetched_by_digest_with_its_model(
-    registry: Registry, image: str, model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, image: str, model_dir: Path, tmp_path: Path
 ) -> None:
     done = publish_to(registry, image, "main")
     forget(registry)
-    monkeypatch.setattr("deployment.fetching.IMAGE_NAME", IMAGE_NAME)
-    fetched = fetch(reference_of("", registry.host), tmp_path / "model")
+    own = tmp_path / "own.yml"
+    own.write_text(f"environment:\n  name: {IMAGE_NAME}\n")
+    fetched = fetch(reference_of("", registry.host, own), tmp_path / "model")
     assert fetched.image == done.image
     assert (fetched.model.name, fetched.model.version, fetched.revision) == ("diabetes", "1", "0123abcd")
     for name in ("metadata.json", "golden_requests.json"):

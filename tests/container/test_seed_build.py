@@ -25,10 +25,13 @@ def test_the_script_builds_the_image_pushes_it_and_prints_it_as_the_registry_has
     model = tmp_path / "model"
     train = [sys.executable, "-m", "model", "train", "--version", VERSION, "--output", str(model)]
     subprocess.run(train, cwd=REPOSITORY, check=True, capture_output=True)
+    own = tmp_path / "deployment.yml"
+    own.write_text("environment:\n  name: byoc-seed-own\n")
     asked = put_program(tmp_path / "bin", "az", prints="Login Succeeded\n")
     with running_registry(tmp_path, is_open=True) as registry:
         name = f"{registry.host}/byoc-seed-tests"
         variables = {"MODEL_DIR": str(model), "ACR_LOGIN_SERVER": registry.host, "IMAGE_NAME": "byoc-seed-tests"}
+        variables["DEPLOYMENT_FILE"] = str(own)
         path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
         environment = {**os.environ, **variables, "IMAGE_TAG": "first", "PATH": path}
         try:
@@ -43,7 +46,11 @@ def test_the_script_builds_the_image_pushes_it_and_prints_it_as_the_registry_has
             assert answer.headers["docker-content-digest"] == reference.partition("@")[2]
             labels = docker("image", "inspect", "--format", "{{json .Config.Labels}}", reference)
             assert f'"org.opencontainers.image.version":"{VERSION}"' in labels
+            environment["IMAGE_NAME"] = ""
+            tagged = subprocess.run([BUILD], env=environment, capture_output=True, text=True, check=True)
+            assert tagged.stdout.startswith("byoc-seed-own@sha256:")
+            assert f"is tagged {registry.host}/byoc-seed-own:first, and not pushed" in tagged.stderr
         finally:
-            built = docker("image", "ls", "--quiet", "--no-trunc", f"diabetes-byoc:{VERSION}").strip()
+            built = docker("image", "ls", "--quiet", "--no-trunc", f"byoc-seed-own:{VERSION}").strip()
             if built:
                 docker("image", "rm", "--force", built)

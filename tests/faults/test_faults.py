@@ -13,6 +13,7 @@ from deployment.platform import Routing
 from tests.faults.cells import Held, Storm
 from tests.faults.worker import Worker
 from tests.lib.emulator import REPOSITORY
+from tests.lib.making import environment_for_make
 from tests.lib.release_fakes import make_record
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def test_releases_that_are_struck_at_any_call_keep_every_promise_and_are_repaire
     seed = datetime.now(UTC).date().toordinal()
     arguments = f"ARGS=--sample {CELLS} --storms-s {STORMS_S} --jobs 2 --timings 1 --seed {seed}"
     command = ["make", "faults", arguments, f"REPORTS={tmp_path}"]
-    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        command, cwd=REPOSITORY, env=environment_for_make(), capture_output=True, text=True, check=False
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     figures = {each["name"]: each["value"] for each in json.loads((tmp_path / "faults.json").read_text())["figures"]}
     assert figures["cells held"] == figures["storms held"] == 1

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deployment.building import IMAGE_NAME
 from deployment.image import choose_building_client
 from tests.lib.act_log import Told, read_log
 from tests.lib.emulator import REPOSITORY, wait_until
 from tests.lib.fork import NAME, Fork
+from tests.lib.making import environment_for_make
+from tests.lib.shipped import IMAGE_NAME
 from tests.lib.warm_cache import copy_warm
 
 WORKFLOWS = REPOSITORY / "tests" / "workflows"
@@ -183,7 +184,8 @@ class Workbench:
 
     def make_environment(self, fork: Fork) -> None:
         """Make the fork's locked environment, once: it fills uv's cache, and jobs then need no network for theirs."""
-        network = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+        around = environment_for_make()
+        network = {name: value for name, value in around.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
         made = subprocess.run(
             ["make", "env"],
             cwd=fork.folder,

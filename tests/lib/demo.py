@@ -1,7 +1,6 @@
 """`make demo` as a person runs it."""
 
 import contextlib
-import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import docker
 
 from deployment.image import engine_answers
 from tests.lib.emulator import REPOSITORY
+from tests.lib.making import environment_for_make
 from tests.lib.service_container import ensure_engine, in_ci
 
 TIMEOUT_S = 280.0
@@ -43,7 +43,7 @@ def make_demo(reports: Path, *variables: str) -> Demo:
     ended = subprocess.run(
         ["make", "demo", f"REPORTS={reports}", *variables],
         cwd=REPOSITORY,
-        env={name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}},
+        env=environment_for_make(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

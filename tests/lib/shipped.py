@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 
+from deployment.manifests import read_image_name
 from tests.lib.emulator import REPOSITORY
 
 # The commands read deployment/endpoint.yml and so on from where they are started.
@@ -10,6 +11,7 @@ SHIPPED = REPOSITORY / "tests" / "shipped"
 ENDPOINT_FILE = SHIPPED / "deployment" / "endpoint.yml"
 DEPLOYMENT_FILE = SHIPPED / "deployment" / "deployment.yml"
 SETTINGS_FILE = SHIPPED / "deployment" / "release.toml"
+IMAGE_NAME = read_image_name(DEPLOYMENT_FILE)
 
 
 def started_there(environment: Mapping[str, str]) -> dict[str, str]:

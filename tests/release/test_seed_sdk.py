@@ -90,6 +90,8 @@ def test_the_notebook_leaves_an_endpoint_that_answers_and_run_again_deploys_besi
     assert "diabetes-byoc@sha256:" in ran.shown("image")
     assert "nobody serves; the candidate will be blue" in ran.shown("standing")
     assert "blue: Succeeded" in ran.shown("deploy")
+    printed = [part for cell in ran.cells.values() for part in cell.get("outputs", ()) if part.get("name") == "stdout"]
+    assert not printed, "the SDK's dots"
     assert ran.shown("traffic") == "{'blue': 100}"
     assert "200 from blue: [" in ran.shown("ask")
     assert "Instance status:" in ran.shown("logs")

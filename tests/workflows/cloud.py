@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from deployment.building import IMAGE_NAME
 from deployment.emulator.__main__ import PASSWORD_VARIABLE
 from deployment.image import build_image, choose_base_image
 from deployment.platform import IMAGE_TAG
@@ -27,6 +26,7 @@ from tests.lib.model_artefacts import write_artefacts
 from tests.lib.oidc_issuer import OidcIssuer, running_issuer, subject_of
 from tests.lib.registry import PASSWORD, USERNAME, Registry, running_registry
 from tests.lib.service_container import docker
+from tests.lib.shipped import IMAGE_NAME
 
 ENDPOINT = "diabetes"
 APPROVER = "alice"

@@ -57,6 +57,16 @@ def options_of(call: list[str]) -> dict[str, str]:
     return {name: value for name, value in pairwise(call) if name.startswith("--")}
 
 
+def test_the_command_of_the_page_runs_as_it_stands_there() -> None:
+    page = (REPOSITORY / "docs" / "observability.md").read_text(encoding="utf-8")
+    (command,) = [line for line in page.splitlines() if line.startswith("deployment/monitoring/alerts.sh ")]
+    environ = {"PATH": os.environ["PATH"], **PLACE}
+    ran = subprocess.run(
+        ["bash", "-c", command], cwd=REPOSITORY, env=environ, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_each_alert_is_created_for_the_endpoint_on_a_metric_that_azure_has(tmp_path: Path) -> None:
     ran = Ran(tmp_path)
     assert ran.exit_code == 0, ran.errors

@@ -196,6 +196,14 @@ def test_a_dry_run_says_what_the_command_would_do_and_does_nothing(
     assert set(scaling.found) == (set() if is_dry else {"autoscale-diabetes-green"})
 
 
+def test_a_dry_run_with_nothing_to_do_says_so_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = (Plan(), FakeScaling())
+    monkeypatch.setattr(cli_monitoring, "connect", lambda *_: None)
+    monkeypatch.setattr(cli_monitoring, "look", lambda *_: nothing)
+    done = CliRunner().invoke(app, ["autoscale", "--settings", str(SHIPPED), "--dry-run"])
+    assert done.output.strip() == "would do nothing: no autoscale setting to put or to remove"
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -36,11 +36,13 @@ def run(*arguments: str) -> str:
     return ended.stdout
 
 
-def test_a_build_gives_its_reference_to_the_next_step(step: Path) -> None:
+def test_a_build_is_called_as_the_deployment_file_says_and_gives_its_reference_to_the_next_step(step: Path) -> None:
     model = write_artefacts(step / "model")
-    arguments = ("--runtime", "processes", "--bundles", str(step / "bundles"))
+    own = step / "own.yml"
+    own.write_text("environment:\n  name: churn.risk-byoc\n")
+    arguments = ("--runtime", "processes", "--bundles", str(step / "bundles"), "--deployment-file", str(own))
     image = run("build", "--model-dir", str(model), *arguments).strip()
-    assert image.startswith("diabetes-byoc@sha256:")
+    assert image.startswith("churn.risk-byoc@sha256:")
     assert (step / "out").read_text() == f"image={image}\n"
     with pytest.raises(BadInputError, match=r"--tar image\.tar: a bundle is no image; --runtime containers"):
         run("build", "--model-dir", str(model), *arguments, "--tar", "image.tar")
@@ -84,7 +86,7 @@ def test_an_image_that_cannot_be_saved_is_no_output(step: Path, monkeypatch: pyt
         raise ImageError("no space left")
 
     monkeypatch.setattr(Runtime, "chosen", lambda _: Runtime.CONTAINERS)
-    monkeypatch.setattr(cli_image, "build_image_or_bundle", lambda *_: IMAGE)
+    monkeypatch.setattr(cli_image, "build_image_or_bundle", lambda *_, **__: IMAGE)
     monkeypatch.setattr(cli_image, "save_image", refuse)
     model = write_artefacts(step / "model")
     with pytest.raises(ImageError, match="no space left"):

@@ -23,6 +23,7 @@ from deployment.outcomes import BadInputError, PlatformError
 from deployment.releasing import Paths
 from tests.lib.emulator import REPOSITORY
 from tests.lib.programs import put_program
+from tests.lib.shipped import SHIPPED
 from tests.unit.deployment.preflight_scene import FakeCloud
 
 pytestmark = pytest.mark.unit
@@ -76,7 +77,8 @@ def test_with_nothing_configured_what_is_not_set_up_is_skipped_and_azure_is_not_
     assert all(row.fix for row in rows.values() if row.standing is not Standing.OK)
 
 
-def test_a_connected_workspace_has_the_rows_of_preflight() -> None:
+def test_a_connected_workspace_has_the_rows_of_preflight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(SHIPPED)
     rows = diagnosed(FakeCloud(), **CONNECTED, ACR_LOGIN_SERVER="own.azurecr.io")
     assert of_azure(rows) == {
         "settings": Standing.OK,

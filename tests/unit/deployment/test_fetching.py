@@ -7,6 +7,7 @@ import pytest
 from deployment.fetching import image_running, reference_of
 from deployment.outcomes import BadInputError
 from deployment.platform import IMAGE_TAG
+from tests.lib.shipped import DEPLOYMENT_FILE
 from tests.unit.deployment.scene import IMAGE, OTHER_IMAGE, a_deployment, an_endpoint
 
 pytestmark = pytest.mark.unit
@@ -29,19 +30,19 @@ ENDPOINT = an_endpoint(
 def test_nothing_is_the_latest_of_main_a_digest_is_in_the_registry_and_a_reference_is_itself(
     text: str, reference: str
 ) -> None:
-    assert reference_of(text, HOST) == reference
+    assert reference_of(text, HOST, DEPLOYMENT_FILE) == reference
 
 
 @pytest.mark.parametrize("text", ["main", f"{HOST}/diabetes-byoc:main", "sha256:0a", DIGEST.upper(), f"model@{DIGEST}"])
 def test_what_is_no_digest_is_refused(text: str) -> None:
     with pytest.raises(BadInputError, match="neither sha256:<64 hex digits> nor HOST/name"):
-        reference_of(text, HOST)
+        reference_of(text, HOST, DEPLOYMENT_FILE)
 
 
 @pytest.mark.parametrize("text", ["", DIGEST])
 def test_without_a_registry_it_is_said_how_to_name_one(text: str) -> None:
     with pytest.raises(BadInputError, match="by --registry or ACR_LOGIN_SERVER"):
-        reference_of(text, "")
+        reference_of(text, "", DEPLOYMENT_FILE)
 
 
 def test_the_image_of_a_deployment_is_by_its_tag_and_without_a_name_of_the_one_that_serves() -> None:

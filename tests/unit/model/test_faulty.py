@@ -10,7 +10,7 @@ from typing import Any
 
 import joblib
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]  # it ships no type information
+import pandas as pd
 import pytest
 from scipy import sparse
 

@@ -92,7 +92,7 @@ def test_work_that_git_does_not_have_is_refused_in_one_sentence_and_stays(fork: 
     assert done.stdout == ""
     assert done.stderr.strip() == (
         "error: model/train.py: git does not have all of what is there, and it would be lost; commit it or move it "
-        "away, or give --force to write over it"
+        "away, or give --force to write over it (make new-model ... ARGS=--force)"
     )
     assert (fork / "model" / "train.py").read_text() == WORK
     assert not (fork / "artifacts").exists()

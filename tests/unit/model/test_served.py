@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]  # it ships no type information
+import pandas as pd
 import pytest
 
 from model.features import features_of

@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import pandas as pd  # type: ignore[import-untyped]  # it ships no type information
+import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 

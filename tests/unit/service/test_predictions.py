@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pandas as pd  # type: ignore[import-untyped]  # it ships no type information
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

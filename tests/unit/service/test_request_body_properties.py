@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]  # it ships no type information
+import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
