@@ -20,6 +20,7 @@ KEPT = (
     "tests/__init__.py",
     "tests/conftest.py",
     "tests/lib",
+    "tests/shipped",
     "tests/unit/__init__.py",
     "tests/unit/model/__init__.py",
     "tests/unit/model/conftest.py",
