@@ -13,7 +13,7 @@ from deployment.outcomes import PlatformError
 from tests.lib import gh_recorded
 from tests.lib.az_recorded import SUBSCRIPTION
 from tests.lib.programs import put_program
-from tests.unit.deployment.bootstrap_scene import Scene
+from tests.unit.deployment.bootstrap.scene import Scene
 
 pytestmark = pytest.mark.unit
 CONNECTED = {
